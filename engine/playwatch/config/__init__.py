@@ -1,0 +1,1 @@
+"""Configuration: YAML with positions, checked as a whole, secrets kept out of sight."""

@@ -1,0 +1,136 @@
+"""Deliveries: one message about one incident to one channel, and its attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwatch.core.incidents import Incident
+
+
+class Action(Enum):
+    """What a channel is asked to do."""
+
+    TRIGGER = "trigger"
+    RESOLVE = "resolve"
+
+
+class DeliveryStatus(Enum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DEAD = "dead"
+    """Given up: the receiver refused it for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message about one incident to one channel.
+
+    Attributes
+    ----------
+    id
+        Derived from what it is, so that the same decision made again after a
+        crash is the same delivery.
+    incident
+        The incident as it was when the message was decided. Every attempt
+        sends these same facts.
+    key_fingerprint
+        Which key it was routed with; the key itself is never stored here.
+    attempts
+        How many attempts have ended.
+    not_before_at
+        Earliest wall-clock time of the next attempt, milliseconds.
+    created_at
+        When it was decided, wall clock, milliseconds.
+    """
+
+    id: str
+    incident: Incident
+    channel: str
+    key_fingerprint: str
+    action: Action
+    dedup_key: str
+    created_at: int
+    attempts: int = 0
+    not_before_at: int = 0
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    reason: str = ""
+
+    @property
+    def incident_id(self) -> str:
+        """The incident it is about."""
+        return self.incident.id
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The receiver has it."""
+
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It may work later.
+
+    Attributes
+    ----------
+    reason
+        What happened, in words, without any secret.
+    after_s
+        The receiver's own wish, or None for the usual backoff.
+    is_rate_limit
+        True when the receiver wants fewer messages.
+    is_ambiguous
+        True when the receiver may have accepted it: the request went out and
+        no answer came back.
+    """
+
+    reason: str
+    after_s: float | None = None
+    is_rate_limit: bool = False
+    is_ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The receiver will never accept these facts; other messages may pass."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """Every message of this channel will fail until the operator acts."""
+
+    reason: str
+
+
+Attempt = Sent | Retry | Rejected | Misconfigured
+"""What a channel answers. No exception crosses that line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one step of the pipeline wants committed together.
+
+    Attributes
+    ----------
+    incidents
+        Whole incidents, new or changed; a later state replaces the stored one.
+    deliveries
+        New deliveries. One whose id is stored already is not stored again.
+    """
+
+    incidents: Sequence[Incident] = ()
+    deliveries: Sequence[Delivery] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to commit."""
+        return bool(self.incidents or self.deliveries)

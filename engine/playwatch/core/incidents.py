@@ -1,0 +1,138 @@
+"""Incidents: an open or resolved problem with an identity."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from playwatch.core.rules import AlertType, Severity  # noqa: TC001 - read by the store at run time
+
+if TYPE_CHECKING:
+    from playwatch.core.rules import Rule
+
+
+class Status(Enum):
+    """Where an incident stands; Mux's words."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+
+
+class Change(Enum):
+    """What happened to an incident."""
+
+    OPENED = "opened"
+    ROSE = "rose"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+    """Ended for a reason that is not the metric's: its rule was changed or removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One problem, from its opening to its end, by Mux's names where they exist.
+
+    Attributes
+    ----------
+    id
+        Short and stable: an opening computed again after a crash has the same.
+    incident_key
+        The same for every incident of one group of one rule.
+    rule, scope
+        The rule that opened it, and the digest of what that rule watched.
+    measurement
+        The metric's key; ``unit`` is its unit.
+    breakdowns
+        The group: dimension and value in the order of the rule's ``by``.
+    measured_value, measured_value_on_close, peak_value
+        The metric when the incident opened, ended, and at its worst.
+    threshold
+        The bound in force at opening, or at the last rise.
+    bound
+        The same with its comparison, for people: ``> 5``.
+    sample_size
+        Views in the window at opening or at the last rise.
+    affected_viewers
+        Views that were hit, of ``sample_size``.
+    started_at, opened_at
+        When the metric crossed its bound, and when ``for`` had passed.
+    resolved_at, ended_at
+        When it crossed back, and when ``resolve_for`` had passed.
+    expected_low, expected_high
+        The learned band; None for a threshold.
+    reason
+        Why it ended, in words; empty while it is open.
+    """
+
+    id: str
+    incident_key: str
+    rule: str
+    scope: str
+    alert_type: AlertType
+    status: Status
+    severity: Severity
+    measurement: str
+    unit: str
+    breakdowns: tuple[tuple[str, str], ...]
+    measured_value: float
+    peak_value: float
+    threshold: float
+    bound: str
+    sample_size: int
+    affected_viewers: int
+    started_at: int
+    opened_at: int
+    window_s: float
+    summary: str = ""
+    runbook: str = ""
+    expected_low: float | None = None
+    expected_high: float | None = None
+    measured_value_on_close: float | None = None
+    resolved_at: int | None = None
+    ended_at: int | None = None
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """True until it was resolved, closed or expired."""
+        return self.status is Status.OPEN
+
+    @property
+    def dedup_key(self) -> str:
+        """What the receivers know it by: one per incident, never per rule."""
+        return f"playwatch/{self.id}"
+
+    def ended(
+        self, status: Status, *, reason: str, resolved_at: int, ended_at: int, value: float | None
+    ) -> Incident:
+        """Return this incident as it stands after its end."""
+        return replace(
+            self,
+            status=status,
+            reason=reason,
+            resolved_at=resolved_at,
+            ended_at=ended_at,
+            measured_value_on_close=value,
+        )
+
+
+def incident_key(rule: Rule, breakdowns: tuple[tuple[str, str], ...]) -> str:
+    """Return the 64 hexadecimal digits shared by all incidents of one group."""
+    return hashlib.sha256(repr((rule.name, breakdowns)).encode()).hexdigest()
+
+
+def incident_id(installation: str, key: str, opened_at: int) -> str:
+    """Return the identity of one incident: 12 lower-case letters and digits.
+
+    Notes
+    -----
+    It derives from what a replay of the same samples gives again, so that an
+    opening computed a second time after a crash is the same incident. Twelve
+    hexadecimal digits: at a million incidents two share one with a chance of
+    0.2 %, and the store would refuse the second.
+    """
+    return hashlib.sha256(repr((installation, key, opened_at)).encode()).hexdigest()[:12]

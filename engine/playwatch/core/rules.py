@@ -1,0 +1,210 @@
+"""Rules: what the operator asked to be told about."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class AlertType(Enum):
+    """What raised an incident; channels filter by it."""
+
+    THRESHOLD = "threshold"
+    ANOMALY = "anomaly"
+
+
+class Severity(IntEnum):
+    """PagerDuty's four levels, in rising order."""
+
+    INFO = 0
+    WARNING = 1
+    ERROR = 2
+    CRITICAL = 3
+
+    @property
+    def word(self) -> str:
+        """The level as people and PagerDuty write it: ``critical``."""
+        return self.name.lower()
+
+
+class Comparison(Enum):
+    """How a value is held against a bound."""
+
+    ABOVE = ">"
+    AT_LEAST = ">="
+    BELOW = "<"
+    AT_MOST = "<="
+
+    @property
+    def holds(self) -> Callable[..., bool]:
+        """The comparison itself: ``holds(value, bound)``, also for arrays."""
+        return _OPERATORS[self]
+
+    @property
+    def opposite(self) -> Comparison:
+        """The comparison that is true exactly when this one is false."""
+        return _OPPOSITES[self]
+
+    @property
+    def is_upward(self) -> bool:
+        """True when greater values satisfy it."""
+        return self in {Comparison.ABOVE, Comparison.AT_LEAST}
+
+
+_OPERATORS: Final[dict[Comparison, Callable[..., bool]]] = {
+    Comparison.ABOVE: operator.gt,
+    Comparison.AT_LEAST: operator.ge,
+    Comparison.BELOW: operator.lt,
+    Comparison.AT_MOST: operator.le,
+}
+_OPPOSITES: Final = {
+    Comparison.ABOVE: Comparison.AT_MOST,
+    Comparison.AT_LEAST: Comparison.BELOW,
+    Comparison.BELOW: Comparison.AT_LEAST,
+    Comparison.AT_MOST: Comparison.ABOVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A comparison with its limit: ``> 5``."""
+
+    comparison: Comparison
+    limit: float
+
+    def __str__(self) -> str:
+        """Return the bound as people write it: ``> 5``."""
+        return f"{self.comparison.value} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """What one dimension of a series must be.
+
+    Attributes
+    ----------
+    dimension
+        Its name.
+    include
+        Shell patterns of which one must match; empty means any value.
+    exclude
+        Shell patterns of which none may match. A missing dimension passes.
+    must_be_missing
+        True when only series without the dimension match.
+    """
+
+    dimension: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    must_be_missing: bool = False
+
+    def matches(self, dimensions: Mapping[str, str]) -> bool:
+        """Return whether a series with these dimensions passes."""
+        value = dimensions.get(self.dimension)
+        if self.must_be_missing or value is None:
+            return value is None and not self.include
+        if any(fnmatchcase(value, pattern) for pattern in self.exclude):
+            return False
+        return not self.include or any(fnmatchcase(value, pattern) for pattern in self.include)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One level of a threshold: from here on the incident has this severity."""
+
+    severity: Severity
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A condition with fixed bounds.
+
+    Attributes
+    ----------
+    comparison
+        How a value breaches, the same for every tier.
+    tiers
+        In rising severity; each is at least as far out as the one before.
+    resolve
+        Where the metric counts as recovered.
+    """
+
+    comparison: Comparison
+    tiers: tuple[Tier, ...]
+    resolve: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A condition with learned bounds."""
+
+    budget_per_week: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to watch, when to open an incident and when to resolve it.
+
+    Attributes
+    ----------
+    name
+        Unique in the configuration.
+    metric
+        A key of the catalogue.
+    condition
+        Fixed or learned bounds; the alert type follows from it.
+    where
+        Matchers that a series must all pass.
+    by
+        One group, and so at most one open incident, per combination of the
+        values of these dimensions.
+    window_s
+        How much of the recent past is judged.
+    for_s, resolve_for_s
+        How long the condition, or the recovery, must hold.
+    min_views
+        Views in the window below which nothing opens and nothing resolves.
+    expire_after_s
+        Silence after which an open incident is closed as expired.
+    summary
+        A text with named fields, or empty for the built-in one.
+    runbook
+        A URL for the responder, or empty.
+    """
+
+    name: str
+    metric: str
+    condition: Threshold | Anomaly
+    where: tuple[Matcher, ...] = ()
+    by: tuple[str, ...] = ()
+    window_s: float = 60.0
+    for_s: float = 0.0
+    resolve_for_s: float = 0.0
+    min_views: int = 0
+    expire_after_s: float = 86_400.0
+    summary: str = ""
+    runbook: str = ""
+
+    @property
+    def alert_type(self) -> AlertType:
+        """Whether its incidents are threshold or anomaly incidents."""
+        is_threshold = isinstance(self.condition, Threshold)
+        return AlertType.THRESHOLD if is_threshold else AlertType.ANOMALY
+
+    @property
+    def scope(self) -> str:
+        """A digest of what is watched: metric, where, by and window.
+
+        Two rules of one name and one scope are the same rule with other
+        bounds: its incidents live on. With another scope they are closed.
+        """
+        what = repr((self.metric, self.where, self.by, self.window_s))
+        return hashlib.sha256(what.encode()).hexdigest()[:16]

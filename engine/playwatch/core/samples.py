@@ -1,0 +1,69 @@
+"""Samples: one value of one series at one time, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Instant(NamedTuple):
+    """A moment of the engine, on both of its clocks.
+
+    Attributes
+    ----------
+    at
+        Wall clock, milliseconds since the epoch, UTC. It may step.
+    monotonic_ms
+        Monotonic clock, milliseconds since some fixed moment. It never steps,
+        so every duration is measured with it.
+    """
+
+    at: int
+    monotonic_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleBatch:
+    """What one read brought, as columns of one length ``n``.
+
+    Attributes
+    ----------
+    series
+        Rows of the `SeriesTable`, shape ``(n,)``.
+    at
+        When each value was measured: milliseconds since the epoch, UTC.
+    value
+        In the metric's unit, always finite.
+    views
+        The views that the sample newly summarises; not negative.
+    """
+
+    series: NDArray[np.int32]
+    at: NDArray[np.int64]
+    value: NDArray[np.float64]
+    views: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return how many samples the batch has."""
+        return len(self.series)
+
+    def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> SampleBatch:
+        """Return the samples that a mask or an index picks, in its order."""
+        return SampleBatch(self.series[index], self.at[index], self.value[index], self.views[index])
+
+    @staticmethod
+    def of(
+        series: object = (), at: object = (), value: object = (), views: object = ()
+    ) -> SampleBatch:
+        """Return a batch made of four array-likes of one length."""
+        return SampleBatch(
+            np.asarray(series, np.int32),
+            np.asarray(at, np.int64),
+            np.asarray(value, np.float64),
+            np.asarray(views, np.int64),
+        )

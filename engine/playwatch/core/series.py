@@ -1,0 +1,159 @@
+"""Series: one metric with one set of dimensions, interned to a dense row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+
+from playwatch.errors import SeriesLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+# Between a name and its value, and between two dimensions. Names and values
+# that hold one of them are refused, so the canonical form can be read back.
+_EQUALS: Final = "\x1f"
+_AND: Final = "\x1e"
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+NEVER: Final = np.iinfo(np.int64).min
+"""The time before every time: a row that has no sample yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """A metric and its dimensions, sorted by name."""
+
+    metric: str
+    dimensions: tuple[tuple[str, str], ...] = ()
+
+
+def canonical_dimensions(dimensions: Mapping[str, str]) -> bytes:
+    """Return the one spelling of a set of dimensions, as bytes.
+
+    Raises
+    ------
+    ValueError
+        If a name or a value holds one of the two separators.
+    """
+    for name, value in dimensions.items():
+        if _EQUALS in name or _AND in name or _EQUALS in value or _AND in value:
+            message = f"dimension {name!r} holds a separator character"
+            raise ValueError(message)
+    pairs = (f"{name}{_EQUALS}{dimensions[name]}" for name in sorted(dimensions))
+    return _AND.join(pairs).encode()
+
+
+def dimensions_of(canonical: bytes) -> tuple[tuple[str, str], ...]:
+    """Return the dimensions that a canonical spelling stands for."""
+    if not canonical:
+        return ()
+    pairs = []
+    for pair in canonical.decode().split(_AND):
+        name, _, value = pair.partition(_EQUALS)
+        pairs.append((name, value))
+    return tuple(pairs)
+
+
+class SeriesTable:
+    """Interns series to dense rows and keeps the newest sample of each.
+
+    Parameters
+    ----------
+    limit
+        How many series one metric may have. Names are most of the memory, and
+        a dimension with a value per viewer would take all of it.
+
+    Attributes
+    ----------
+    metric
+        Dense metric id by row, shape ``(capacity,)``, int32.
+    newest_at, newest_value, newest_views
+        The newest accepted sample by row; ``newest_at`` is `NEVER` before the
+        first one. Rows at ``len(self)`` and beyond are unused.
+
+    Notes
+    -----
+    A look-up is one dict access. A row costs its canonical bytes, one dict
+    entry and 28 bytes of columns; keys are made on demand.
+    """
+
+    def __init__(self, limit: int = 200_000) -> None:
+        self._limit = limit
+        self._rows: list[dict[bytes, int]] = []
+        self._names: list[bytes] = []
+        self.metric: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.newest_value: NDArray[np.float64] = np.zeros(0)
+        self.newest_views: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        """Return how many series there are."""
+        return len(self._names)
+
+    def intern(self, metric: int, canonical: bytes) -> int:
+        """Return the row of a series, making one for a new series.
+
+        Parameters
+        ----------
+        metric
+            Dense metric id.
+        canonical
+            Its dimensions as `canonical_dimensions` spells them.
+
+        Raises
+        ------
+        SeriesLimitError
+            If the series is new and its metric is at the limit. The series
+            that are known already go on.
+        """
+        while metric >= len(self._rows):
+            self._rows.append({})
+        rows = self._rows[metric]
+        row = rows.get(canonical)
+        if row is None:
+            if len(rows) >= self._limit:
+                raise SeriesLimitError(str(metric), self._limit, self._widest(metric))
+            row = self._append(metric, canonical)
+            rows[canonical] = row
+        return row
+
+    def dimensions(self, row: int) -> tuple[tuple[str, str], ...]:
+        """Return the dimensions of a row, sorted by name."""
+        return dimensions_of(self._names[row])
+
+    def canonical(self, row: int) -> bytes:
+        """Return the canonical spelling of a row's dimensions."""
+        return self._names[row]
+
+    def _append(self, metric: int, canonical: bytes) -> int:
+        row = len(self._names)
+        if row == len(self.metric):
+            capacity = max(256, 2 * row)
+            self.metric = grown(self.metric, capacity, 0)
+            self.newest_at = grown(self.newest_at, capacity, NEVER)
+            self.newest_value = grown(self.newest_value, capacity, np.nan)
+            self.newest_views = grown(self.newest_views, capacity, 0)
+        self._names.append(canonical)
+        self.metric[row] = metric
+        return row
+
+    def _widest(self, metric: int) -> str:
+        """Return the dimension of a metric that has the most values."""
+        values: dict[str, set[str]] = {}
+        for canonical in self._rows[metric]:
+            for name, value in dimensions_of(canonical):
+                values.setdefault(name, set()).add(value)
+        return max(values, key=lambda name: len(values[name]), default="")
+
+
+def grown(column: NDArray[_Scalar], capacity: int, fill: float) -> NDArray[_Scalar]:
+    """Return a column (or a table) with room for more rows, the new ones filled."""
+    wider: NDArray[_Scalar] = np.full((capacity, *column.shape[1:]), fill, column.dtype)
+    wider[: len(column)] = column
+    return wider

@@ -1,0 +1,1 @@
+"""The loops of the engine: evaluate, deliver, tell the time."""

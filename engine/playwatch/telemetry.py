@@ -1,0 +1,113 @@
+"""What the engine tells about itself: the only owner of prometheus-client.
+
+The core and the codecs return counts; the shell puts them here.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from playwatch import __version__
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+
+
+class Telemetry:
+    """The metrics of one engine, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.samples_received = Counter(
+            "playwatch_samples_received_total",
+            "Samples decoded, accepted or not.",
+            ["codec"],
+            registry=registry,
+        )
+        self.samples_rejected = Counter(
+            "playwatch_samples_rejected_total",
+            "Samples or messages refused, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.samples_repeated = Counter(
+            "playwatch_samples_repeated_total",
+            "Samples dropped because their source and sequence number were seen before.",
+            registry=registry,
+        )
+        self.samples_late = Counter(
+            "playwatch_samples_late_total",
+            "Samples older than the window of a rule that watches them.",
+            registry=registry,
+        )
+        self.sequence_gaps = Counter(
+            "playwatch_sequence_gaps_total",
+            "Sequence numbers that never arrived, over all sources.",
+            registry=registry,
+        )
+        self.messages_received = Counter(
+            "playwatch_messages_received_total",
+            "Messages received from a source.",
+            ["source"],
+            registry=registry,
+        )
+        self.messages_dropped = Counter(
+            "playwatch_messages_dropped_total",
+            "QoS 0 messages dropped because the backlog was full.",
+            ["source"],
+            registry=registry,
+        )
+        self.messages_retained = Counter(
+            "playwatch_messages_retained_total",
+            "Retained messages, which are ignored.",
+            ["source"],
+            registry=registry,
+        )
+        self.connected = Gauge(
+            "playwatch_mqtt_connected",
+            "1 while subscribed at the broker.",
+            ["source"],
+            registry=registry,
+        )
+        self.series = Gauge("playwatch_series", "Series in memory.", registry=registry)
+        self.evaluation = Histogram(
+            "playwatch_evaluation_duration_seconds",
+            "Time to decode and evaluate what one read brought.",
+            registry=registry,
+            buckets=_LATENCY_BUCKETS,
+        )
+        self.incidents_open = Gauge(
+            "playwatch_incidents_open", "Open incidents.", ["type"], registry=registry
+        )
+        self.incidents_opened = Counter(
+            "playwatch_incidents_opened_total", "Incidents opened.", ["type"], registry=registry
+        )
+        self.notifications = Counter(
+            "playwatch_notifications_total",
+            "Attempts to deliver, by how they ended.",
+            ["channel", "result"],
+            registry=registry,
+        )
+        self.notification_latency = Histogram(
+            "playwatch_notification_latency_seconds",
+            "From the decision to notify to the receiver's acceptance.",
+            ["channel"],
+            registry=registry,
+            buckets=_LATENCY_BUCKETS,
+        )
+        self.channel_misconfigured = Gauge(
+            "playwatch_channel_misconfigured",
+            "1 while a channel waits for the operator.",
+            ["channel"],
+            registry=registry,
+        )
+        self.build = Gauge(
+            "playwatch_build_info", "The version that runs.", ["version"], registry=registry
+        )
+        self.build.labels(__version__).set(1)
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

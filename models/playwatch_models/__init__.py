@@ -1,0 +1,1 @@
+"""Detectors that learn what normal is: arrays in, arrays out, no I/O."""
