@@ -76,21 +76,25 @@ class SeriesTable:
     newest_at, newest_value, newest_views
         The newest accepted sample by row; ``newest_at`` is `NEVER` before the
         first one. Rows at ``len(self)`` and beyond are unused.
+    stamp
+        Scratch by row: finds a series that stands twice in a batch.
 
     Notes
     -----
     A look-up is one dict access. A row costs its canonical bytes, one dict
-    entry and 28 bytes of columns; keys are made on demand.
+    entry and 36 bytes of columns; keys are made on demand.
     """
 
     def __init__(self, limit: int = 200_000) -> None:
         self._limit = limit
         self._rows: list[dict[bytes, int]] = []
         self._names: list[bytes] = []
+        self._widest: dict[int, str] = {}
         self.metric: NDArray[np.int32] = np.zeros(0, np.int32)
         self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest_value: NDArray[np.float64] = np.zeros(0)
         self.newest_views: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.stamp: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         """Return how many series there are."""
@@ -118,7 +122,7 @@ class SeriesTable:
         row = rows.get(canonical)
         if row is None:
             if len(rows) >= self._limit:
-                raise SeriesLimitError(str(metric), self._limit, self._widest(metric))
+                raise SeriesLimitError(str(metric), self._limit, self._widest_dimension(metric))
             row = self._append(metric, canonical)
             rows[canonical] = row
         return row
@@ -139,17 +143,24 @@ class SeriesTable:
             self.newest_at = grown(self.newest_at, capacity, NEVER)
             self.newest_value = grown(self.newest_value, capacity, np.nan)
             self.newest_views = grown(self.newest_views, capacity, 0)
+            self.stamp = grown(self.stamp, capacity, 0)
         self._names.append(canonical)
         self.metric[row] = metric
         return row
 
-    def _widest(self, metric: int) -> str:
-        """Return the dimension of a metric that has the most values."""
-        values: dict[str, set[str]] = {}
-        for canonical in self._rows[metric]:
-            for name, value in dimensions_of(canonical):
-                values.setdefault(name, set()).add(value)
-        return max(values, key=lambda name: len(values[name]), default="")
+    def _widest_dimension(self, metric: int) -> str:
+        """Return the dimension of a metric that has the most values.
+
+        Looked up once: a metric at its limit changes no more, and a publisher
+        beyond it asks with every sample.
+        """
+        if metric not in self._widest:
+            values: dict[str, set[str]] = {}
+            for canonical in self._rows[metric]:
+                for name, value in dimensions_of(canonical):
+                    values.setdefault(name, set()).add(value)
+            self._widest[metric] = max(values, key=lambda name: len(values[name]), default="")
+        return self._widest[metric]
 
 
 def grown(column: NDArray[_Scalar], capacity: int, fill: float) -> NDArray[_Scalar]:

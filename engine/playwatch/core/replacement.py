@@ -1,0 +1,112 @@
+"""A sample at its series' newest time replaces the one that stands there.
+
+Collectors send a value again when they know it better. Without a sequence
+number the only honest sign of that is the same series at the same time, so the
+newer message wins: the old contribution is withdrawn and the new one counted.
+A sample older than the newest always counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from playwatch.core.samples import SampleBatch
+from playwatch.core.series import NEVER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch.core.series import SeriesTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """A batch after replacement.
+
+    Attributes
+    ----------
+    counted
+        The samples that count, in the order of their arrival.
+    withdrawn
+        Samples counted by an earlier batch that no longer count.
+    """
+
+    counted: SampleBatch
+    withdrawn: SampleBatch
+
+
+def settle(series: SeriesTable, batch: SampleBatch) -> Settled:
+    """Return what of a batch counts, and bring the newest samples up to date.
+
+    Notes
+    -----
+    O(n) while no series stands twice in the batch, which one write and one
+    read of a column find out; O(n log n) otherwise.
+    """
+    position = np.arange(len(batch), dtype=np.int64)
+    series.stamp[batch.series] = position
+    if (series.stamp[batch.series] == position).all():
+        prior = series.newest_at[batch.series]
+        is_newest = batch.at >= prior
+        counted = batch
+    else:
+        counted, prior, is_newest = _settle_repeated(series, batch)
+    replaces = is_newest & (counted.at == prior)
+    rows = counted.series[replaces]
+    withdrawn = SampleBatch(
+        rows, series.newest_at[rows], series.newest_value[rows], series.newest_views[rows]
+    )
+    newest = counted.take(is_newest)
+    # Rows that stand twice among the newest are in rising time: the last wins.
+    series.newest_at[newest.series] = newest.at
+    series.newest_value[newest.series] = newest.value
+    series.newest_views[newest.series] = newest.views
+    return Settled(counted, withdrawn)
+
+
+def _settle_repeated(
+    series: SeriesTable, batch: SampleBatch
+) -> tuple[SampleBatch, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the samples that count, the newest time before each, and which are newest.
+
+    A sample is a record when no earlier one of its series is newer. Of records
+    with the same series and time, only the last one counts, and only the first
+    time can equal what the table holds.
+    """
+    order = np.argsort(batch.series, kind="stable")
+    rows, at = batch.series[order], batch.at[order]
+    starts = np.r_[True, rows[1:] != rows[:-1]]
+    before = np.where(starts, series.newest_at[rows], NEVER)
+    prior = _running_maximum(starts, before, at)
+    is_record = at >= prior
+    records = np.flatnonzero(is_record)
+    same_as_next = np.zeros(len(records), bool)
+    same_as_next[:-1] = (rows[records[1:]] == rows[records[:-1]]) & (
+        at[records[1:]] == at[records[:-1]]
+    )
+    keep = np.ones(len(order), bool)
+    keep[records[same_as_next]] = False
+    # What a kept record replaces in the table: only where its time is the table's.
+    table_at = series.newest_at[rows]
+    arrival = np.argsort(order[keep], kind="stable")
+    kept = order[keep][arrival]
+    return batch.take(kept), table_at[keep][arrival], is_record[keep][arrival]
+
+
+def _running_maximum(
+    starts: NDArray[np.bool_], before: NDArray[np.int64], at: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return, for each sorted sample, the newest time of its series before it."""
+    segment = np.cumsum(starts) - 1
+    first = int(at.min())
+    span = int(at.max()) - first + 2
+    # One accumulate over all series: each segment is lifted above the one before.
+    lifted = (at - first + 1) + segment * span
+    reached = np.maximum.accumulate(lifted) - segment * span + first - 1
+    earlier = np.r_[NEVER, reached[:-1]]
+    earlier[starts] = NEVER
+    prior: NDArray[np.int64] = np.maximum(earlier, before[starts][segment])
+    return prior

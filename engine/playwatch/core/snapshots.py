@@ -1,0 +1,225 @@
+"""Snapshots: the pipeline's state as named arrays of bytes, and back.
+
+What transitions decide is committed at once. Windows, event clocks, pending
+and clearing phases are worth keeping too, but not on every batch: they are
+copied each half minute and at a clean stop. `copy_state` is quick and runs
+between two batches; `pack` may run elsewhere, for nothing changes the copy.
+
+A part is a numpy archive without pickles. One that does not fit this version,
+or a rule that watches something else now, is left out: its groups start anew.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from playwatch.core.audience import LatestWindows
+from playwatch.core.lifecycle import LifecycleState
+from playwatch.core.series import NEVER
+from playwatch.core.windows import EventClocks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch.core.metrics import Catalogue
+    from playwatch.core.pipeline import Pipeline
+    from playwatch.core.samples import Instant
+    from playwatch.core.sequences import SequenceTracker
+    from playwatch.core.series import SeriesTable
+    from playwatch.core.watches import Watch
+
+VERSION: Final = 1
+
+_SERIES: Final = ("metric", "newest_at", "newest_value", "newest_views")
+
+Part = tuple[dict[str, Any], dict[str, "NDArray[Any]"]]
+"""What an archive holds: plain facts, and columns by name."""
+
+
+def copy_state(
+    pipeline: Pipeline, sequences: SequenceTracker, catalogue: Catalogue
+) -> dict[str, Part]:
+    """Return a copy of everything that a restart should remember.
+
+    Notes
+    -----
+    O(groups + series), at memory speed: about 45 MB for 100,000 groups.
+    """
+    parts = {"series": _copy_series(pipeline.series, catalogue)}
+    parts["sequences"] = ({"version": VERSION, "sources": sequences.state()}, {})
+    for watch in pipeline.watches:
+        parts[f"rule/{watch.rule.name}"] = _copy_watch(watch)
+    return parts
+
+
+def pack(parts: dict[str, Part], monotonic_ms: int) -> dict[str, bytes]:
+    """Return copied parts as bytes; ``monotonic_ms`` is the moment of the copy."""
+    packed = {}
+    for name, (facts, columns) in parts.items():
+        text = json.dumps({**facts, "monotonic_ms": monotonic_ms}).encode()
+        archive = io.BytesIO()
+        everything: dict[str, Any] = {"facts": np.frombuffer(text, np.uint8), **columns}
+        np.savez(archive, **everything)
+        packed[name] = archive.getvalue()
+    return packed
+
+
+def restore(
+    packed: dict[str, bytes],
+    taken_at: int,
+    pipeline: Pipeline,
+    sequences: SequenceTracker,
+    catalogue: Catalogue,
+    now: Instant,
+) -> list[str]:
+    """Bring a fresh pipeline to a snapshot; return what could not be used, in words.
+
+    Parameters
+    ----------
+    taken_at
+        Wall clock of the snapshot; the time since then has passed for every
+        event clock.
+    """
+    refused = []
+    parts: dict[str, Part] = {}
+    for name, body in packed.items():
+        try:
+            parts[name] = _unpack(body)
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            refused.append(f"{name}: {error}")
+    rows = np.zeros(0, np.int32)
+    if "series" in parts:
+        rows = _restore_series(parts["series"], pipeline.series, catalogue)
+    if "sequences" in parts:
+        sequences.restore(parts["sequences"][0]["sources"])
+    known_until = int(pipeline.series.newest_at.max(initial=NEVER))
+    away_ms = max(0, now.at - taken_at)
+    for watch in pipeline.watches:
+        part = parts.get(f"rule/{watch.rule.name}")
+        if part is None or part[0]["scope"] != watch.rule.scope:
+            watch.counts_after = known_until
+            continue
+        try:
+            _restore_watch(part, watch, rows)
+            _shift(watch, now.monotonic_ms - away_ms - part[0]["monotonic_ms"], now)
+        except (ValueError, KeyError, IndexError) as error:
+            refused.append(f"rule {watch.rule.name}: {error}")
+    return refused
+
+
+def _unpack(body: bytes) -> Part:
+    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+        columns = {name: archive[name] for name in archive.files}
+    facts = json.loads(columns.pop("facts").tobytes())
+    if facts.get("version") != VERSION:
+        message = f"snapshot version {facts.get('version')}, this is {VERSION}"
+        raise ValueError(message)
+    return facts, columns
+
+
+def _copy_series(series: SeriesTable, catalogue: Catalogue) -> Part:
+    count = len(series)
+    facts = {"version": VERSION, "count": count, "metrics": [metric.key for metric in catalogue]}
+    columns = {name: getattr(series, name)[:count].copy() for name in _SERIES}
+    # No canonical name holds a line end: control characters are refused on arrival.
+    names = b"\n".join(series.canonical(row) for row in range(count))
+    return facts, {**columns, "names": np.frombuffer(names, np.uint8)}
+
+
+def _restore_series(part: Part, series: SeriesTable, catalogue: Catalogue) -> NDArray[np.int32]:
+    """Intern the series of a snapshot; return the row that each one has now, -1 for none."""
+    facts, columns = part
+    names = columns["names"].tobytes().split(b"\n")[: facts["count"]]
+    numbers = [catalogue.id_of(key) for key in facts["metrics"]]
+    rows = np.full(len(names), -1, np.int32)
+    for old, (name, metric) in enumerate(zip(names, columns["metric"].tolist(), strict=True)):
+        number = numbers[metric]
+        if number is not None:
+            rows[old] = series.intern(number, name)
+    is_known = rows >= 0
+    for column in _SERIES[1:]:
+        getattr(series, column)[rows[is_known]] = columns[column][is_known]
+    return rows
+
+
+def _copy_watch(watch: Watch) -> Part:
+    count = len(watch.groups)
+    facts = {
+        "version": VERSION,
+        "scope": watch.rule.scope,
+        "groups": list(watch.groups.keys),
+        "counts_after": watch.counts_after,
+    }
+    columns = {
+        f"{owner}.{name}": getattr(holder, name)[:count].copy()
+        for owner, holder, names in _holders(watch)
+        for name in names
+    }
+    if isinstance(watch.windows, LatestWindows):
+        for name in LatestWindows.SERIES_COLUMNS:
+            columns[name] = getattr(watch.windows, name).copy()
+    return facts, columns
+
+
+def _restore_watch(part: Part, watch: Watch, rows: NDArray[np.int32]) -> None:
+    facts, columns = part
+    for key in facts["groups"]:
+        watch.groups.intern(tuple(key))
+    watch.reserve()
+    watch.counts_after = facts["counts_after"]
+    count = len(facts["groups"])
+    for owner, holder, names in _holders(watch):
+        for name in names:
+            saved, column = columns[f"{owner}.{name}"], getattr(holder, name)
+            if name == "over_since":
+                saved = _fitted(saved, column.shape[1])
+            column[:count] = saved
+    if isinstance(watch.windows, LatestWindows):
+        _restore_latest(columns, watch.windows, rows)
+
+
+def _restore_latest(
+    columns: dict[str, NDArray[Any]], windows: LatestWindows, rows: NDArray[np.int32]
+) -> None:
+    """Put each series' latest value where its series stands now."""
+    saved = len(columns["series_at"])
+    rows = np.r_[rows, np.full(max(0, saved - len(rows)), -1, np.int32)][:saved]
+    is_known = rows >= 0
+    windows.reserve_series(int(rows.max(initial=-1)) + 1)
+    for name in LatestWindows.SERIES_COLUMNS:
+        getattr(windows, name)[rows[is_known]] = columns[name][is_known]
+
+
+def _fitted(over_since: NDArray[np.int64], tiers: int) -> NDArray[np.int64]:
+    """Return crossings for another number of tiers: the lowest one is always known."""
+    fitted = np.full((len(over_since), tiers), NEVER)
+    if over_since.shape[1] == tiers:
+        return over_since
+    fitted[:, 0] = over_since[:, 0]
+    return fitted
+
+
+def _shift(watch: Watch, by_ms: int, now: Instant) -> None:
+    """Move a restored watch to this process's clock, and mark what it may have missed."""
+    group = np.arange(len(watch.groups), dtype=np.int32)
+    clocks = watch.windows.clocks
+    clocks.heard_ms[group] += by_ms
+    has_samples = clocks.newest_at[group] != NEVER
+    clocks.resumed_from[group[has_samples]] = clocks.newest_at[group[has_samples]]
+    # Silence that nobody listened to is no evidence: patience starts again now.
+    active = watch.phases.active()
+    watch.phases.seen_at[active] = clocks.now(active, now.monotonic_ms)
+
+
+def _holders(watch: Watch) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
+    """Return who holds a watch's columns by group, and their names."""
+    return (
+        ("clocks", watch.windows.clocks, EventClocks.COLUMNS),
+        ("phases", watch.phases, LifecycleState.COLUMNS),
+        ("windows", watch.windows, watch.windows.COLUMNS),
+    )

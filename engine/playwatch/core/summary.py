@@ -1,0 +1,77 @@
+"""The one line that a responder reads first."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from playwatch.core.incidents import Incident
+
+FIELDS = frozenset({"value", "bound", "views", "affected", "rule", "metric", "severity"})
+"""What a rule's ``summary`` may name, beside the dimensions in its ``by``."""
+
+
+class _Plain(string.Formatter):
+    """Formats named fields only: no positions, no attributes, no indexing."""
+
+    def get_field(
+        self,
+        field_name: str,
+        args: object,
+        kwargs: Mapping[str, object],
+    ) -> tuple[object, str]:
+        """Return the field of exactly this name."""
+        del args
+        return kwargs[field_name], field_name
+
+
+def summarise(incident: Incident, template: str = "") -> str:
+    """Return what is wrong, by how much, for whom.
+
+    Parameters
+    ----------
+    template
+        The rule's own text with named fields; empty for the built-in one. A
+        template that cannot be filled falls back to the built-in one, because
+        a page with plainer words beats no page.
+    """
+    if template:
+        try:
+            return _Plain().vformat(template, (), _fields(incident))
+        except (KeyError, ValueError, IndexError, TypeError, AttributeError):
+            pass
+    where = ", ".join(f"{name}={value or '(none)'}" for name, value in incident.breakdowns)
+    title = incident.measurement.replace("_", " ").capitalize()
+    reading = f"{title} {_number(incident.measured_value)}{_unit(incident.unit)}"
+    place = f" in {where}" if where else ""
+    hit = (
+        f"{incident.affected_viewers:,} of {incident.sample_size:,} views affected"
+        if incident.affected_viewers != incident.sample_size
+        else f"{incident.sample_size:,} views affected"
+    )
+    return f"{reading} ({incident.bound}){place}: {hit}"
+
+
+def _fields(incident: Incident) -> dict[str, str | float | int]:
+    return {
+        **dict(incident.breakdowns),
+        "value": incident.measured_value,
+        "bound": incident.threshold,
+        "views": incident.sample_size,
+        "affected": incident.affected_viewers,
+        "rule": incident.rule,
+        "metric": incident.measurement,
+        "severity": incident.severity.word,
+    }
+
+
+def _number(value: float) -> str:
+    """Return a value with up to three significant decimals and no trailing zeros."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - a thousand
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit else ""

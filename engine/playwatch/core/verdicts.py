@@ -1,0 +1,63 @@
+"""Verdicts: what a rule says of its groups at one moment, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Verdict(IntEnum):
+    """What a rule says of one group."""
+
+    CLEAR = 0
+    """Recovered: beyond the resolve bound, with enough views and no hole in the window."""
+    HOLD = 1
+    """Neither: between the bounds, too few views, or not yet known again after a start."""
+    BREACH = 2
+    """Over at least one tier's bound, with enough views."""
+    ABSENT = 3
+    """No sample in the window."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VerdictBatch:
+    """What one rule says of some of its groups, as columns of one length ``n``.
+
+    Attributes
+    ----------
+    group
+        Rows of the rule's group table, each at most once, int32.
+    at
+        Each group's event clock, milliseconds since the epoch.
+    verdict
+        Values of `Verdict`, int8.
+    tier
+        Highest tier whose bound is crossed, counted from 0; -1 without a breach.
+    value
+        The metric over the window; NaN where absent.
+    bound
+        The limit of that tier, or of the lowest one without a breach.
+    score
+        How far the value is beyond the bound, in units of the bound; above 0
+        exactly when breaching.
+    views
+        Views in the window (for audience metrics: the mean per sample).
+    """
+
+    group: NDArray[np.int32]
+    at: NDArray[np.int64]
+    verdict: NDArray[np.int8]
+    tier: NDArray[np.int8]
+    value: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    score: NDArray[np.float64]
+    views: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return how many groups were judged."""
+        return len(self.group)
