@@ -45,7 +45,7 @@ class Delivery:
     attempts
         How many attempts have ended.
     not_before_at
-        Earliest wall-clock time of the next attempt, milliseconds.
+        Earliest time of the next attempt, milliseconds; 0 is at once.
     created_at
         When it was decided, wall clock, milliseconds.
     """

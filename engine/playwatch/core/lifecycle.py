@@ -153,7 +153,7 @@ class LifecycleState:
             self.phase[group] = Phase.OPEN
             self.clear_since[group] = NEVER
             self.seen_at[group] = seen_at
-        self.tier[group] = max(tier, int(self.tier[group]))
+        self.tier[group] = tier
         self.peak[group] = self._worse(self.peak[group], peak)
 
     def is_open(self, group: int) -> bool:
@@ -174,17 +174,21 @@ class LifecycleState:
         phase = self.phase[group]
         symbol, over, clear = self._symbols(verdicts, phase)
         after = TABLE[phase, symbol]
-        reached = self._reached_tier(over, at)
+        # Silence forgives a tier its time, but only a breach can reach it.
+        is_breach = verdicts.verdict == Verdict.BREACH
+        reached = np.where(is_breach, self._reached_tier(over, at), np.int8(-1))
         tier = self.tier[group]
         was_open = phase >= Phase.OPEN
         is_open = after >= Phase.OPEN
         opens = ~was_open & is_open
         rises = was_open & (after == Phase.OPEN) & (reached > tier)
         ends = was_open & ~is_open
-        peak = np.where(opens, np.nan, self.peak[group])
-        peak = np.where(is_open, self._worse(peak, verdicts.value), peak)
+        # A value of too few views is no peak.
+        counts = is_breach | (verdicts.verdict == Verdict.CLEAR)
+        value = np.where(counts, verdicts.value, np.nan)
+        peak = np.where(opens, value, self._worse(self.peak[group], value))
         transitions = [
-            self._transition(verdicts, i, change, reached, over, clear)
+            self._transition(verdicts, i, change, reached, over, clear, peak)
             for change, rows in (
                 (Change.OPENED, opens),
                 (Change.ROSE, rises),
@@ -207,8 +211,10 @@ class LifecycleState:
         """Return each verdict's column of the table, and since when it has been so."""
         group, at, verdict = verdicts.group, verdicts.at, verdicts.verdict
         is_seen = (verdict == Verdict.BREACH) | (verdict == Verdict.CLEAR)
-        self.seen_at[group] = np.where(is_seen, at, self.seen_at[group])
-        quiet_ms = np.where(self.seen_at[group] == NEVER, 0, at - self.seen_at[group])
+        # The clock may have stepped back; a group was not seen in its future.
+        seen_at = np.where(is_seen, at, np.minimum(self.seen_at[group], at))
+        self.seen_at[group] = seen_at
+        quiet_ms = np.where(seen_at == NEVER, 0, at - seen_at)
         is_forgiven = (verdict == Verdict.ABSENT) & (quiet_ms < self._patience_ms)
         is_over = verdicts.tier[:, None] >= np.arange(self.over_since.shape[1])
         over = _since(self.over_since[group], is_over, is_forgiven[:, None], at[:, None])
@@ -235,8 +241,9 @@ class LifecycleState:
         reached: NDArray[np.int8],
         over: NDArray[np.int64],
         clear: NDArray[np.int64],
+        peak: NDArray[np.float64],
     ) -> Transition:
-        group, value = int(verdicts.group[i]), float(verdicts.value[i])
+        group = int(verdicts.group[i])
         has_ended = change in {Change.RESOLVED, Change.EXPIRED}
         tier = int(self.tier[group]) if has_ended else int(reached[i])
         since_at = {
@@ -245,16 +252,15 @@ class LifecycleState:
             Change.RESOLVED: clear[i],
             Change.EXPIRED: self.seen_at[group],
         }[change]
-        peak = value if change is Change.OPENED else float(self._worse(self.peak[group], value))
         return Transition(
             change=change,
             group=group,
             at=int(verdicts.at[i]),
             since_at=int(since_at),
             tier=tier,
-            value=value,
+            value=float(verdicts.value[i]),
             views=float(verdicts.views[i]),
-            peak=peak,
+            peak=float(peak[i]),
         )
 
 

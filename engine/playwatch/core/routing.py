@@ -88,5 +88,4 @@ def _delivery(
         action=action,
         dedup_key=incident.dedup_key,
         created_at=at,
-        not_before_at=at,
     )

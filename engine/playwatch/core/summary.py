@@ -41,7 +41,7 @@ def summarise(incident: Incident, template: str = "") -> str:
     if template:
         try:
             return _Plain().vformat(template, (), _fields(incident))
-        except (KeyError, ValueError, IndexError, TypeError, AttributeError):
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError):
             pass
     where = ", ".join(f"{name}={value or '(none)'}" for name, value in incident.breakdowns)
     title = incident.measurement.replace("_", " ").capitalize()

@@ -1,7 +1,8 @@
 """Windows: the recent past of every group, as rings of time buckets.
 
 Each group has an event clock: the greatest accepted ``at`` of its samples,
-moved on by the monotonic time that has passed since that sample came. Windows
+moved on by the monotonic time that has passed since that time was first heard
+of; a collector that corrects its newest value does not stop the clock. Windows
 end there and lateness is measured against it, so a source that is five minutes
 behind still has full windows, and a source that stops still grows old.
 
@@ -83,11 +84,14 @@ class EventClocks:
         waiting = self.resumed_from[group] != NEVER
         if waiting.any():
             self._resume(group[waiting], at[waiting], patience_ms)
-        is_newest = at >= self.newest_at[group]
+        is_newer = at > self.newest_at[group]
         np.maximum.at(self.newest_at, group, at)
-        self.heard_ms[group[is_newest]] = monotonic_ms
+        self.heard_ms[group[is_newer]] = monotonic_ms
 
     def _resume(self, group: NDArray[np.int32], at: NDArray[np.int64], patience_ms: int) -> None:
+        # What is older than the stop does not tell whether anything was missed.
+        is_later = at >= self.resumed_from[group]
+        group, at = group[is_later], at[is_later]
         rows, where = np.unique(group, return_inverse=True)
         first = np.full(len(rows), np.iinfo(np.int64).max)
         np.minimum.at(first, where, at)

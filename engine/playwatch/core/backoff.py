@@ -1,0 +1,72 @@
+"""When a delivery is tried again, and when it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from playwatch.core.deliveries import (
+    Attempt,
+    Delivery,
+    DeliveryStatus,
+    Misconfigured,
+    Rejected,
+    Sent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwatch.core.deliveries import Retry
+
+FIRST_S: Final = 1.0
+LONGEST_S: Final = 60.0
+RATE_LIMIT_S: Final = 30.0
+"""How long to wait after a 429 that does not say."""
+MISCONFIGURED_S: Final = 60.0
+"""How often a channel that waits for the operator is tried."""
+GIVE_UP_MS: Final = 72 * 3_600_000
+"""Age at which a delivery is given up; PagerDuty's own webhooks stop after 48 h."""
+
+
+def after(delivery: Delivery, attempt: Attempt, now_at: int, draw: Callable[[], float]) -> Delivery:
+    """Return a delivery as it stands after an attempt.
+
+    Parameters
+    ----------
+    now_at
+        When the attempt ended, milliseconds.
+    draw
+        Returns a number in [0, 1): the jitter, so that many senders that
+        failed together do not come back together.
+
+    Notes
+    -----
+    Full jitter: the wait is uniform between nothing and a bound that doubles
+    from `FIRST_S` to `LONGEST_S`. There is no limit on attempts, because a
+    page that could not be sent for an hour is still a page; there is one on
+    age, counted from the first attempt that failed after `GIVE_UP_MS`.
+    """
+    tried = replace(delivery, attempts=delivery.attempts + 1)
+    if isinstance(attempt, Sent):
+        return replace(tried, status=DeliveryStatus.SENT, reason="")
+    if isinstance(attempt, Rejected):
+        return replace(tried, status=DeliveryStatus.DEAD, reason=attempt.reason)
+    if now_at - delivery.created_at > GIVE_UP_MS:
+        reason = f"given up after {GIVE_UP_MS // 3_600_000} h: {attempt.reason}"
+        return replace(tried, status=DeliveryStatus.DEAD, reason=reason)
+    wait_s = (
+        MISCONFIGURED_S
+        if isinstance(attempt, Misconfigured)
+        else _wait_s(attempt, delivery.attempts, draw())
+    )
+    return replace(tried, not_before_at=now_at + round(wait_s * 1000), reason=attempt.reason)
+
+
+def _wait_s(attempt: Retry, failures: int, jitter: float) -> float:
+    if attempt.after_s is not None:
+        return attempt.after_s
+    if attempt.is_rate_limit:
+        return RATE_LIMIT_S * (0.5 + jitter)
+    bound: float = min(LONGEST_S, FIRST_S * 2.0 ** min(failures, 10))
+    return bound * jitter
