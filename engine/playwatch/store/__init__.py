@@ -1,0 +1,1 @@
+"""Where incidents, deliveries and snapshots survive a restart."""

@@ -1,0 +1,171 @@
+"""The twin in memory: the same answers, nothing kept. For tests and dry runs."""
+
+from __future__ import annotations
+
+import secrets
+from collections import ChainMap
+from typing import TYPE_CHECKING
+
+from playwatch.core.deliveries import Action, DeliveryStatus
+from playwatch.errors import StoreError
+from playwatch.ports import AttemptRecord, IncidentStory
+from playwatch.store.rows import after_attempt, urgency
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.incidents import Incident
+    from playwatch.ports import IncidentQuery
+
+
+class MemoryStore:
+    """A `Store` in dicts.
+
+    Parameters
+    ----------
+    installation
+        The name of the installation; a random one by default. Runs that must
+        repeat exactly give one.
+
+    Notes
+    -----
+    Slow and obvious: `due` looks at every delivery. Closing it does nothing, so
+    a test can stop an engine and start another on the same store.
+    """
+
+    def __init__(self, installation: str | None = None) -> None:
+        self._installation = installation or secrets.token_hex(8)
+        # In the order of insertion, which an update does not change.
+        self._incidents: dict[str, Incident] = {}
+        self._deliveries: dict[str, Delivery] = {}
+        self._attempts: list[AttemptRecord] = []
+        self._snapshot: tuple[dict[str, bytes], int] | None = None
+
+    async def installation(self) -> str:
+        """Return the name of the installation."""
+        return self._installation
+
+    async def commit(self, changes: Changes) -> None:
+        """Keep incidents and deliveries: all of them, or none.
+
+        Raises
+        ------
+        StoreError
+            If an incident has the id of another, or a delivery is about an
+            incident that is not kept.
+        """
+        new: dict[str, Incident] = {}
+        for incident in changes.incidents:
+            stored = self._incidents.get(incident.id) or new.setdefault(incident.id, incident)
+            if _opening(stored) != _opening(incident):
+                message = f"incident {incident.id} has the id of another one"
+                raise StoreError(message)
+        known = ChainMap(new, self._incidents)
+        for delivery in changes.deliveries:
+            if delivery.id not in self._deliveries and delivery.incident_id not in known:
+                message = f"delivery {delivery.id} is about an incident that is not stored"
+                raise StoreError(message)
+        self._incidents.update((incident.id, incident) for incident in changes.incidents)
+        for delivery in changes.deliveries:
+            self._deliveries.setdefault(delivery.id, delivery)
+
+    async def record(self, records: Iterable[AttemptRecord]) -> None:
+        """Keep ended attempts and the new state of their deliveries.
+
+        Raises
+        ------
+        StoreError
+            If a delivery is not kept here; then nothing is.
+        """
+        records = tuple(records)
+        for record in records:
+            if record.delivery.id not in self._deliveries:
+                message = f"delivery {record.delivery.id} is not stored"
+                raise StoreError(message)
+        for record in records:
+            after = record.delivery
+            self._deliveries[after.id] = stored = after_attempt(
+                self._deliveries[after.id],
+                attempts=after.attempts,
+                not_before_at=after.not_before_at,
+                status=after.status,
+                reason=after.reason,
+            )
+            self._attempts.append(
+                AttemptRecord(stored, record.at, record.duration_ms, record.outcome, record.detail)
+            )
+
+    async def due(self, channel: str, now_at: int, limit: int, busy: set[str]) -> list[Delivery]:
+        """Return pending deliveries of a channel that may be sent now."""
+        ready = [head for head in self._heads(channel, busy) if head.not_before_at <= now_at]
+        ready.sort(key=lambda delivery: (urgency(delivery), delivery.created_at))
+        return ready[:limit]
+
+    async def next_due_at(self, channel: str, busy: set[str]) -> int | None:
+        """Return when the channel has something to send next; None when never."""
+        return min((head.not_before_at for head in self._heads(channel, busy)), default=None)
+
+    def _heads(self, channel: str, busy: set[str]) -> Iterator[Delivery]:
+        """Iterate over the first pending delivery of each incident that can go on."""
+        mine = [delivery for delivery in self._deliveries.values() if delivery.channel == channel]
+        passed = {delivery.incident_id for delivery in mine if delivery.id in busy}
+        for delivery in mine:
+            if delivery.status is DeliveryStatus.PENDING and delivery.incident_id not in passed:
+                passed.add(delivery.incident_id)
+                yield delivery
+
+    async def open_incidents(self) -> list[Incident]:
+        """Return every incident that is open, the oldest first."""
+        incidents = [incident for incident in self._incidents.values() if incident.is_open]
+        return sorted(incidents, key=lambda incident: incident.opened_at)
+
+    async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
+        """Return the trigger deliveries of these incidents, whatever their status."""
+        wanted = set(incident_ids)
+        return [
+            delivery
+            for delivery in self._deliveries.values()
+            if delivery.action is Action.TRIGGER and delivery.incident_id in wanted
+        ]
+
+    async def incidents(self, query: IncidentQuery) -> list[Incident]:
+        """Return the incidents that a query asks for, newest first."""
+        found = [
+            incident
+            for incident in self._incidents.values()
+            if query.status in {None, incident.status} and query.rule in {None, incident.rule}
+        ]
+        found.sort(key=lambda incident: incident.opened_at)
+        found.reverse()
+        offset = max(query.offset, 0)
+        return found[offset : offset + max(query.limit, 0)]
+
+    async def incident(self, incident_id: str) -> IncidentStory | None:
+        """Return one incident with its deliveries and attempts; None when unknown."""
+        incident = self._incidents.get(incident_id)
+        if incident is None:
+            return None
+        return IncidentStory(
+            incident,
+            [each for each in self._deliveries.values() if each.incident_id == incident_id],
+            [each for each in self._attempts if each.delivery.incident_id == incident_id],
+        )
+
+    async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
+        """Replace the snapshot: named parts of the pipeline's state."""
+        self._snapshot = (dict(parts), taken_at)
+
+    async def load_snapshot(self) -> tuple[dict[str, bytes], int] | None:
+        """Return the newest snapshot and its wall-clock time; None without one."""
+        if self._snapshot is None:
+            return None
+        parts, taken_at = self._snapshot
+        return dict(parts), taken_at
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to give back."""
+
+
+def _opening(incident: Incident) -> tuple[str, int]:
+    return incident.incident_key, incident.opened_at

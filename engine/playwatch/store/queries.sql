@@ -1,0 +1,168 @@
+-- Every statement of the store, by name. The line after the name says what it
+-- answers; `:names` are its parameters.
+
+-- name: installation
+-- The name made when the store was created.
+SELECT name FROM installation;
+
+-- name: put_incident
+-- Store an incident, or the later state of one that is stored. Nothing changes
+-- when the id belongs to another opening, so that two can never become one.
+INSERT INTO incidents (id, incident_key, rule, status, opened_at, body)
+VALUES (:id, :incident_key, :rule, :status, :opened_at, :body)
+ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body
+WHERE incident_key = excluded.incident_key AND opened_at = excluded.opened_at;
+
+-- name: add_delivery
+-- Store a new delivery; one whose id is stored already stays as it is.
+INSERT INTO deliveries (
+    id, incident_id, channel, key_fingerprint, action, dedup_key, urgency,
+    created_at, attempts, not_before_at, status, reason, incident
+)
+VALUES (
+    :id, :incident_id, :channel, :key_fingerprint, :action, :dedup_key, :urgency,
+    :created_at, :attempts, :not_before_at, :status, :reason, :incident
+)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: add_attempt
+-- Store one ended attempt.
+INSERT INTO attempts (
+    delivery_id, at, duration_ms, outcome, detail, attempts, not_before_at, status, reason
+)
+VALUES (
+    :delivery_id, :at, :duration_ms, :outcome, :detail, :attempts, :not_before_at, :status, :reason
+);
+
+-- name: update_delivery
+-- Store how a delivery stands after an attempt.
+UPDATE deliveries
+SET attempts = :attempts, not_before_at = :not_before_at, status = :status, reason = :reason
+WHERE id = :delivery_id;
+
+-- name: due
+-- Pending deliveries of a channel that may be sent at `:now_at`: no older one of
+-- the same incident is pending, and none of `:busy` (ids as JSON) is about it.
+SELECT head.*
+FROM deliveries AS head INDEXED BY pending_by_urgency
+WHERE head.channel = :channel
+    AND head.status = 'pending'
+    AND head.not_before_at <= :now_at
+    AND head.incident_id NOT IN (
+        SELECT incident_id FROM deliveries
+        WHERE id IN (SELECT value FROM json_each(:busy)) AND channel = :channel
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS older INDEXED BY pending_queues
+        WHERE older.channel = :channel
+            AND older.status = 'pending'
+            AND older.incident_id = head.incident_id
+            AND older.number < head.number
+    )
+ORDER BY head.urgency, head.created_at, head.number
+LIMIT :limit;
+
+-- name: next_due_at
+-- When the first of a channel's queues may send; see `due`.
+SELECT head.not_before_at
+FROM deliveries AS head INDEXED BY pending_by_time
+WHERE head.channel = :channel
+    AND head.status = 'pending'
+    AND head.incident_id NOT IN (
+        SELECT incident_id FROM deliveries
+        WHERE id IN (SELECT value FROM json_each(:busy)) AND channel = :channel
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS older INDEXED BY pending_queues
+        WHERE older.channel = :channel
+            AND older.status = 'pending'
+            AND older.incident_id = head.incident_id
+            AND older.number < head.number
+    )
+ORDER BY head.not_before_at
+LIMIT 1;
+
+-- name: open_incidents
+-- Every open incident, the oldest first.
+SELECT body FROM incidents WHERE status = 'open' ORDER BY opened_at, number;
+
+-- name: routed
+-- The triggers of some incidents (ids as JSON), in the order they were decided.
+SELECT * FROM deliveries
+WHERE incident_id IN (SELECT value FROM json_each(:incident_ids)) AND action = 'trigger'
+ORDER BY number;
+
+-- name: incidents
+-- Incidents, the newest first.
+SELECT body FROM incidents
+ORDER BY opened_at DESC, number DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: incidents_of_status
+-- Incidents of one status, the newest first.
+SELECT body FROM incidents
+WHERE status = :status
+ORDER BY opened_at DESC, number DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: incidents_of_rule
+-- Incidents of one rule, the newest first.
+SELECT body FROM incidents
+WHERE rule = :rule
+ORDER BY opened_at DESC, number DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: incidents_of_rule_and_status
+-- Incidents of one rule and one status, the newest first.
+SELECT body FROM incidents INDEXED BY incidents_by_rule
+WHERE rule = :rule AND status = :status
+ORDER BY opened_at DESC, number DESC
+LIMIT :limit OFFSET :offset;
+
+-- name: incident
+-- One incident.
+SELECT body FROM incidents WHERE id = :id;
+
+-- name: deliveries_of_incident
+-- The deliveries of one incident, in the order they were decided.
+SELECT * FROM deliveries WHERE incident_id = :id ORDER BY number;
+
+-- name: attempts_of_incident
+-- The attempts about one incident, in the order they ended.
+SELECT attempts.*
+FROM deliveries JOIN attempts ON attempts.delivery_id = deliveries.id
+WHERE deliveries.incident_id = :id
+ORDER BY attempts.number;
+
+-- name: begin_snapshot
+-- Make room for a snapshot; it does not count yet.
+INSERT INTO snapshots (taken_at) VALUES (:taken_at) RETURNING id;
+
+-- name: add_snapshot_piece
+-- Store the next piece of a part.
+INSERT INTO snapshot_pieces (snapshot_id, name, body) VALUES (:snapshot_id, :name, :body);
+
+-- name: complete_snapshot
+-- Make a snapshot count: from here on it is the newest.
+UPDATE snapshots SET is_complete = 1 WHERE id = :snapshot_id;
+
+-- name: newest_snapshot
+-- The newest complete snapshot.
+SELECT id, taken_at FROM snapshots WHERE is_complete ORDER BY id DESC LIMIT 1;
+
+-- name: pieces_of_snapshot
+-- The pieces of one snapshot, in the order they were written.
+SELECT name, body FROM snapshot_pieces WHERE snapshot_id = :snapshot_id ORDER BY number;
+
+-- name: drop_old_piece
+-- Remove one piece that is not of the newest complete snapshot.
+DELETE FROM snapshot_pieces WHERE number IN (
+    SELECT number FROM snapshot_pieces
+    WHERE snapshot_id IS NOT (SELECT max(id) FROM snapshots WHERE is_complete)
+    LIMIT 1
+);
+
+-- name: drop_old_snapshots
+-- Remove every snapshot but the newest complete one, once their pieces are gone.
+DELETE FROM snapshots
+WHERE id IS NOT (SELECT max(id) FROM snapshots WHERE is_complete);

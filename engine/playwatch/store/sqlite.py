@@ -1,0 +1,286 @@
+"""The store in one SQLite file: the only file that knows aiosqlite.
+
+One connection, whose thread runs one transaction after the other, each as a
+single call: a call costs 0.1 ms of handing over, and a caller that is cancelled
+cannot leave a transaction half done. SQLite writes a log ahead (WAL), and every
+commit waits for the disk (``synchronous = FULL``), so an incident survives a
+power failure together with its pages. Snapshots pay that price too; beside
+their size it is small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+
+import aiosqlite
+import msgspec
+
+from playwatch.errors import StoreError
+from playwatch.store import transactions
+from playwatch.store.lock import StoreLock
+from playwatch.store.migrate import check, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.incidents import Incident
+    from playwatch.ports import AttemptRecord, Clock, IncidentQuery, IncidentStory
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+_BUSY_S: Final = 5.0
+_PIECE: Final = 1 << 18
+"""Bytes of a snapshot that one transaction writes: what an incident may wait for."""
+
+_FAILURES: Final = (
+    sqlite3.Error,
+    msgspec.MsgspecError,
+    OverflowError,  # a number past 64 bits
+    UnicodeError,  # a text that has no UTF-8
+)
+
+
+class _Connection(aiosqlite.Connection):
+    """A connection that runs a whole transaction in one call of its thread."""
+
+    async def transact(self, begin: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        run: Callable[..., Awaitable[_T]] = self._execute
+        return await run(_transact, self._conn, begin, work)
+
+
+def _transact(
+    database: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], _T]
+) -> _T:
+    database.execute(begin)
+    try:
+        result = work(database)
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+    return result
+
+
+class SqliteStore:
+    """A `Store` in one SQLite file; see `SqliteStore.open`.
+
+    Notes
+    -----
+    A method that raises a `StoreError` has changed nothing, and the store goes
+    on. A transaction whose caller is cancelled still ends, one way or the
+    other: to `commit` again is harmless, to `record` again lists an attempt
+    twice.
+    """
+
+    def __init__(self, path: Path, connection: _Connection, lock: StoreLock | None) -> None:
+        self._path = path
+        self._connection: _Connection | None = connection
+        self._lock = lock
+        self._saving = asyncio.Lock()
+
+    @classmethod
+    async def open(
+        cls, path: Path | str, *, clock: Clock | None = None, read_only: bool = False
+    ) -> SqliteStore:
+        """Return the store in a file, made or brought up to date if need be.
+
+        Parameters
+        ----------
+        path
+            The file. Its folder must exist; what is made has mode 0600.
+        clock
+            Tells since when the store is locked, for whoever finds it so.
+        read_only
+            Read beside a running engine, or without one: takes no lock, makes
+            no store, changes no schema.
+
+        Raises
+        ------
+        StoreLockedError
+            If another engine holds the store.
+        StoreVersionError
+            If a newer Playwatch wrote it.
+        StoreError
+            If it is missing (to read), no store, or cannot be read or written.
+
+        Notes
+        -----
+        The file is prepared on the caller's thread: an engine has nothing to
+        serve before its store is open.
+        """
+        path = _resolved(path)
+        if read_only:
+            return cls(path, await _connect(path, check(path), "query_only = ON"), None)
+        lock = StoreLock.acquire(path, None if clock is None else clock.wall_ms())
+        try:
+            prepare(path)
+            settings = ("synchronous = FULL", "foreign_keys = ON")
+            return cls(path, await _connect(path, path.as_uri(), *settings), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    async def installation(self) -> str:
+        """Return the random name made when the store was created."""
+        return await self._read(transactions.installation)
+
+    async def commit(self, changes: Changes) -> None:
+        """Store incidents and deliveries in one durable transaction.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written, an incident has the id of another,
+            or a delivery is about an incident that is not stored.
+        """
+        if changes:
+            await self._write(transactions.commit, changes)
+
+    async def record(self, records: Iterable[AttemptRecord]) -> None:
+        """Store ended attempts and the new state of their deliveries, together.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written, or a delivery is not stored.
+        """
+        ended = tuple(records)
+        if ended:
+            await self._write(transactions.record, ended)
+
+    async def due(self, channel: str, now_at: int, limit: int, busy: set[str]) -> list[Delivery]:
+        """Return pending deliveries of a channel that may be sent now.
+
+        Notes
+        -----
+        0.2 ms for ten of 10,000 pending ones, 4 ms when all of them wait for
+        a later time; those that were sent cost nothing.
+        """
+        return await self._read(transactions.due, channel, now_at, limit, tuple(busy))
+
+    async def next_due_at(self, channel: str, busy: set[str]) -> int | None:
+        """Return when the channel has something to send next; None when never."""
+        return await self._read(transactions.next_due_at, channel, tuple(busy))
+
+    async def open_incidents(self) -> list[Incident]:
+        """Return every incident that is open, the oldest first."""
+        return await self._read(transactions.open_incidents)
+
+    async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
+        """Return the trigger deliveries of these incidents, whatever their status."""
+        return await self._read(transactions.routed, incident_ids)
+
+    async def incidents(self, query: IncidentQuery) -> list[Incident]:
+        """Return the incidents that a query asks for, newest first."""
+        return await self._read(transactions.incidents, query)
+
+    async def incident(self, incident_id: str) -> IncidentStory | None:
+        """Return one incident with its deliveries and attempts; None when unknown."""
+        return await self._read(transactions.incident, incident_id)
+
+    async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
+        """Replace the snapshot: named parts of the pipeline's state.
+
+        Notes
+        -----
+        Written in pieces of 256 KiB, each its own transaction, so that incidents
+        get their turn between them. Until the last piece is written, and when
+        it never is, the one before stays the newest. The next save uses the
+        space of those that no longer count.
+        """
+        async with self._saving:
+            while await self._write(transactions.drop_old_piece):
+                pass
+            snapshot_id = await self._write(transactions.begin_snapshot, taken_at)
+            for name, body in tuple(parts.items()):
+                for start in range(0, max(len(body), 1), _PIECE):
+                    piece = body[start : start + _PIECE]
+                    await self._write(transactions.add_snapshot_piece, snapshot_id, name, piece)
+            await self._write(transactions.complete_snapshot, snapshot_id)
+
+    async def load_snapshot(self) -> tuple[dict[str, bytes], int] | None:
+        """Return the newest snapshot and its wall-clock time; None without one."""
+        return await self._read(transactions.newest_snapshot)
+
+    async def close(self) -> None:
+        """Empty the log into the file, close it and give up the lock.
+
+        Again is harmless. A log that a reader is still in is left: it is read
+        at the next start.
+        """
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if self._lock is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    await connection.execute_fetchall("PRAGMA busy_timeout = 0")
+                    await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            try:
+                await connection.close()
+            finally:
+                if self._lock is not None:
+                    self._lock.release()
+
+    async def _read(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _P], _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        return await self._run("BEGIN", "read", lambda database: work(database, *args, **kwargs))
+
+    async def _write(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _P], _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        return await self._run(
+            "BEGIN IMMEDIATE", "written", lambda database: work(database, *args, **kwargs)
+        )
+
+    async def _run(self, begin: str, verb: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._connection is None:
+            message = f"store {self._path} is closed"
+            raise StoreError(message)
+        try:
+            return await self._connection.transact(begin, work)
+        except _FAILURES as error:
+            message = f"store {self._path} cannot be {verb}: {error}"
+            raise StoreError(message) from error
+
+
+def _resolved(path: Path | str) -> Path:
+    """Return the one name of a file, so that its lock has one name too."""
+    return Path(path).resolve()
+
+
+async def _connect(path: Path, uri: str, *settings: str) -> _Connection:
+    """Return an open connection, or leave nothing open."""
+    connection = _Connection(
+        partial(sqlite3.connect, uri, uri=True, timeout=_BUSY_S, isolation_level=None), 64
+    )
+    try:
+        await connection
+        connection.row_factory = sqlite3.Row
+        for setting in settings:
+            await connection.execute_fetchall(f"PRAGMA {setting}")
+        # Take part in the log from here on, so that a reader sees that it is in use.
+        await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
+    except BaseException as error:
+        await connection.close()
+        if isinstance(error, sqlite3.Error):
+            message = f"store {path} cannot be opened: {error}"
+            raise StoreError(message) from error
+        raise
+    return connection

@@ -1,0 +1,172 @@
+"""Transactions: what each one reads and writes, as functions of a connection.
+
+The caller has begun a transaction and ends it. These know the queries and the
+rows, and nothing of threads.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+from playwatch.ports import IncidentStory
+from playwatch.store import rows
+from playwatch.store.queries import QUERIES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.incidents import Incident
+    from playwatch.ports import AttemptRecord, IncidentQuery
+
+_BY_FILTER = {
+    (False, False): "incidents",
+    (True, False): "incidents_of_rule",
+    (False, True): "incidents_of_status",
+    (True, True): "incidents_of_rule_and_status",
+}
+
+
+def installation(database: sqlite3.Connection) -> str:
+    """Return the name made with the store."""
+    name: str = _all(database, "installation")[0]["name"]
+    return name
+
+
+def commit(database: sqlite3.Connection, changes: Changes) -> None:
+    """Store incidents and deliveries.
+
+    Raises
+    ------
+    sqlite3.IntegrityError
+        If an incident has the id of another, or a delivery is about an
+        incident that is not stored.
+    """
+    incidents = [rows.incident_row(incident) for incident in changes.incidents]
+    if _many(database, "put_incident", incidents) != len(incidents):
+        message = "an incident has the id of another one"
+        raise sqlite3.IntegrityError(message)
+    _many(database, "add_delivery", [rows.delivery_row(each) for each in changes.deliveries])
+
+
+def record(database: sqlite3.Connection, records: Iterable[AttemptRecord]) -> None:
+    """Store ended attempts and the state each left its delivery in.
+
+    Raises
+    ------
+    sqlite3.IntegrityError
+        If a delivery is not stored.
+    """
+    attempts = [rows.attempt_row(each) for each in records]
+    _many(database, "add_attempt", attempts)
+    _many(database, "update_delivery", attempts)
+
+
+def due(
+    database: sqlite3.Connection, channel: str, now_at: int, limit: int, busy: Collection[str]
+) -> list[Delivery]:
+    """Return pending deliveries of a channel that may be sent now."""
+    asked = {"channel": channel, "now_at": now_at, "limit": max(limit, 0), "busy": _json(busy)}
+    return [rows.delivery_of(row) for row in _all(database, "due", asked)]
+
+
+def next_due_at(database: sqlite3.Connection, channel: str, busy: Collection[str]) -> int | None:
+    """Return when the channel has something to send next; None when never."""
+    found = _all(database, "next_due_at", {"channel": channel, "busy": _json(busy)})
+    return found[0]["not_before_at"] if found else None
+
+
+def open_incidents(database: sqlite3.Connection) -> list[Incident]:
+    """Return every open incident, the oldest first."""
+    return _incidents(database, "open_incidents", {})
+
+
+def routed(database: sqlite3.Connection, incident_ids: Sequence[str]) -> list[Delivery]:
+    """Return the triggers of some incidents, in the order they were decided."""
+    found = _all(database, "routed", {"incident_ids": _json(incident_ids)})
+    return [rows.delivery_of(row) for row in found]
+
+
+def incidents(database: sqlite3.Connection, query: IncidentQuery) -> list[Incident]:
+    """Return the incidents that a query asks for, the newest first."""
+    asked: dict[str, object] = {"limit": max(query.limit, 0), "offset": max(query.offset, 0)}
+    if query.rule is not None:
+        asked["rule"] = query.rule
+    if query.status is not None:
+        asked["status"] = query.status.value
+    name = _BY_FILTER[query.rule is not None, query.status is not None]
+    return _incidents(database, name, asked)
+
+
+def incident(database: sqlite3.Connection, incident_id: str) -> IncidentStory | None:
+    """Return one incident with its deliveries and attempts; None when unknown."""
+    asked = {"id": incident_id}
+    found = _incidents(database, "incident", asked)
+    if not found:
+        return None
+    sent = [rows.delivery_of(row) for row in _all(database, "deliveries_of_incident", asked)]
+    by_id = {delivery.id: delivery for delivery in sent}
+    tried = _all(database, "attempts_of_incident", asked)
+    return IncidentStory(
+        found[0], sent, [rows.attempt_of(row, by_id[row["delivery_id"]]) for row in tried]
+    )
+
+
+def drop_old_piece(database: sqlite3.Connection) -> bool:
+    """Remove a piece of a snapshot that no longer counts; return whether one was left."""
+    return _many(database, "drop_old_piece", [{}]) > 0
+
+
+def begin_snapshot(database: sqlite3.Connection, taken_at: int) -> int:
+    """Return the id of a new snapshot, which does not count yet."""
+    _many(database, "drop_old_snapshots", [{}])
+    cursor = database.execute(QUERIES["begin_snapshot"].sql, {"taken_at": taken_at})
+    snapshot_id: int = cursor.fetchone()["id"]
+    return snapshot_id
+
+
+def add_snapshot_piece(
+    database: sqlite3.Connection, snapshot_id: int, name: str, body: bytes
+) -> None:
+    """Store the next piece of one part of a snapshot."""
+    asked = {"snapshot_id": snapshot_id, "name": name, "body": body}
+    _many(database, "add_snapshot_piece", [asked])
+
+
+def complete_snapshot(database: sqlite3.Connection, snapshot_id: int) -> None:
+    """Make a snapshot the newest."""
+    _many(database, "complete_snapshot", [{"snapshot_id": snapshot_id}])
+
+
+def newest_snapshot(database: sqlite3.Connection) -> tuple[dict[str, bytes], int] | None:
+    """Return the newest complete snapshot and its time; None without one."""
+    newest = _all(database, "newest_snapshot")
+    if not newest:
+        return None
+    pieces: dict[str, list[bytes]] = {}
+    for row in _all(database, "pieces_of_snapshot", {"snapshot_id": newest[0]["id"]}):
+        pieces.setdefault(row["name"], []).append(row["body"])
+    return {name: b"".join(bodies) for name, bodies in pieces.items()}, newest[0]["taken_at"]
+
+
+def _incidents(
+    database: sqlite3.Connection, query: str, asked: Mapping[str, object]
+) -> list[Incident]:
+    return [rows.decode_incident(row["body"]) for row in _all(database, query, asked)]
+
+
+def _all(
+    database: sqlite3.Connection, query: str, asked: Mapping[str, object] | None = None
+) -> list[sqlite3.Row]:
+    return database.execute(QUERIES[query].sql, dict(asked or {})).fetchall()
+
+
+def _many(database: sqlite3.Connection, query: str, asked: Sequence[Mapping[str, object]]) -> int:
+    """Run a statement for each set of parameters; return how many rows it changed."""
+    return max(database.executemany(QUERIES[query].sql, asked).rowcount, 0)
+
+
+def _json(names: Collection[str]) -> str:
+    return json.dumps(list(names))
