@@ -1,0 +1,255 @@
+"""One HTTP POST: every way it can end is a value, never an exception.
+
+Redirects are never followed (the body may hold a key), certificates are always
+checked, cookies are not kept, and the answer's body is read only so far and so
+long as it helps a person. ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` are
+honoured, except towards this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from yarl import URL
+
+from playwatch.channels.post_failure import Failure, Fault, failure_of
+from playwatch.channels.retry_after import retry_after_s
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from playwatch.ports import Clock
+
+_HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+_ANSWER_LIMIT: Final = 8_192
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class PostLimits:
+    """How long one POST may take, in seconds.
+
+    Attributes
+    ----------
+    total
+        From the call to the status line of the answer.
+    connect
+        To look up the name, connect and agree on encryption.
+    silence
+        Between two bytes of the answer.
+    answer
+        To read the body after the status line; what has come by then is used.
+    idle
+        How long a connection is kept for the next POST. PagerDuty closes idle
+        ones at about 30 s.
+    """
+
+    total: float = 10.0
+    connect: float = 5.0
+    silence: float = 8.0
+    answer: float = 2.0
+    idle: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status line that was read, and as much of the rest as came.
+
+    Attributes
+    ----------
+    status
+        The HTTP status.
+    text
+        The first 8,192 bytes of the body; the rest is dropped.
+    is_html
+        True when it is a page for people, which no API sends.
+    retry_after_s
+        The pause that the receiver asks for, or None.
+    is_ambiguous
+        True when an earlier copy may have been accepted all the same: its
+        connection was cut and this answers the second.
+    """
+
+    status: int
+    text: str = ""
+    is_html: bool = False
+    retry_after_s: float | None = None
+    is_ambiguous: bool = False
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one request came."""
+
+    is_connected: bool = False
+    is_reused: bool = False
+
+
+class HttpPost:
+    """POSTs JSON to one URL over connections that are kept for the next time.
+
+    Parameters
+    ----------
+    url
+        Where to. Never part of any text that comes back, only its host is.
+    clock
+        Tells the time for a ``Retry-After`` date without a ``Date``.
+    limits
+        How long one POST may take.
+    tls
+        What to trust; None for the certificates of this machine.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        limits: PostLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._url = url
+        self._clock = clock
+        self._limits = limits or PostLimits()
+        self._tls: ssl.SSLContext | bool = tls or True
+        self._kept: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+        self.host = _host(url)
+        self._proxy = _proxy(url)
+
+    async def send(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer | Failure:
+        """POST once and return how it ended.
+
+        A kept connection that turns out to be closed by the other side is
+        replaced by a fresh one at once and does not count as a failure; so the
+        receiver may see the same bytes twice, and the call may take twice
+        ``limits.total``.
+        """
+        sent = {**_HEADERS, **(headers or {})}
+        if self._kept is None:
+            self._kept = self._session(is_kept=True)
+        outcome = await self._attempt(self._kept, body, sent)
+        if not isinstance(outcome, Failure) or not outcome.is_stale:
+            return outcome
+        if self._fresh is None:
+            self._fresh = self._session(is_kept=False)
+        return replace(await self._attempt(self._fresh, body, sent), is_ambiguous=True)
+
+    async def close(self) -> None:
+        """Close every connection; a later `send` opens new ones."""
+        sessions, self._kept, self._fresh = (self._kept, self._fresh), None, None
+        for session in sessions:
+            if session is not None:
+                await session.close()
+
+    async def _attempt(
+        self, session: aiohttp.ClientSession, body: bytes, headers: Mapping[str, str]
+    ) -> Answer | Failure:
+        progress = _Progress()
+        try:
+            async with session.post(
+                self._url,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                trace_request_ctx=progress,
+            ) as response:
+                return await self._answer(response)
+        except Exception as error:  # noqa: BLE001 - nothing but a value may leave a channel
+            return failure_of(
+                error, self.host, was_sent=progress.is_connected, was_reused=progress.is_reused
+            )
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        """Return the status with what can be read of the body; never fails."""
+        received = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                while len(received) < _ANSWER_LIMIT:
+                    chunk = await response.content.read(_ANSWER_LIMIT - len(received))
+                    if not chunk:
+                        break
+                    received += chunk
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            response.close()
+        if not response.content.at_eof():
+            response.close()
+        text = received.decode("utf-8", "replace")
+        kind = response.headers.get("Content-Type", "").lower()
+        return Answer(
+            response.status,
+            text,
+            is_html="html" in kind or text.lstrip()[:1] == "<",
+            retry_after_s=retry_after_s(response.headers, self._clock.wall_ms()),
+        )
+
+    def _session(self, *, is_kept: bool) -> aiohttp.ClientSession:
+        limits = self._limits
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_on_connected)
+        trace.on_connection_reuseconn.append(_on_reused)
+        # Who sends decides how many at once; waiting for a free connection
+        # would count as a failure to connect.
+        connector = (
+            aiohttp.TCPConnector(limit=0, keepalive_timeout=limits.idle, ssl=self._tls)
+            if is_kept
+            else aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._tls)
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(
+                total=limits.total,
+                connect=limits.connect,
+                sock_connect=limits.connect,
+                sock_read=limits.silence,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[trace],
+        )
+
+
+async def _on_connected(_session: aiohttp.ClientSession, context: object, _: object) -> None:
+    progress = getattr(context, "trace_request_ctx", None)
+    if isinstance(progress, _Progress):
+        progress.is_connected = True
+
+
+async def _on_reused(_session: aiohttp.ClientSession, context: object, _: object) -> None:
+    progress = getattr(context, "trace_request_ctx", None)
+    if isinstance(progress, _Progress):
+        progress.is_connected = progress.is_reused = True
+
+
+def _host(url: str) -> str:
+    """Return the host of a URL with its port when it is not the usual one."""
+    try:
+        parsed = URL(url)
+        if not parsed.host:
+            return "an address without a host"
+        return parsed.host if parsed.is_default_port() else f"{parsed.host}:{parsed.port}"
+    except ValueError:
+        return "an address that is not a URL"
+
+
+def _proxy(url: str) -> URL | None:
+    """Return the proxy that the environment names for this URL."""
+    try:
+        parsed = URL(url)
+        host = parsed.host
+        if not host or host in _LOOPBACK or urllib.request.proxy_bypass(host):
+            return None
+        named = urllib.request.getproxies().get(parsed.scheme)
+        if not named:
+            return None
+        return URL(named if "://" in named else f"http://{named}")
+    except ValueError:
+        return None
+
+
+__all__ = ["Answer", "Failure", "Fault", "HttpPost", "PostLimits"]

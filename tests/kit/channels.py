@@ -1,0 +1,218 @@
+"""What every notification channel must do; a new one is tested by a `Subject`."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from playwatch.channels.console import ConsoleChannel
+from playwatch.channels.http import PostLimits
+from playwatch.channels.pagerduty import PagerDutyChannel
+from playwatch.config.schema import ConsoleSettings, PagerDutySettings
+from playwatch.core.deliveries import (
+    Action,
+    Delivery,
+    Misconfigured,
+    Rejected,
+    Retry,
+    Sent,
+)
+from playwatch.core.incidents import Incident, Status
+from playwatch.core.rules import AlertType, Severity
+from tests.fakes import HandClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwatch.core.deliveries import Attempt
+    from playwatch.ports import Channel
+
+KEY = "0123456789abcdefSECRETkey9876543"
+STARTED_AT = 1_800_000_000_000
+QUICK = PostLimits(total=0.4, connect=0.4, silence=0.3, answer=0.1)
+
+
+def an_incident(**changes: object) -> Incident:
+    """Return an open incident about playback failures in Germany."""
+    incident = Incident(
+        id="a1b2c3d4e5f6",
+        incident_key="f" * 64,
+        rule="playback-failures",
+        scope="0" * 16,
+        alert_type=AlertType.THRESHOLD,
+        status=Status.OPEN,
+        severity=Severity.CRITICAL,
+        measurement="playback_failure_percentage",
+        unit="%",
+        breakdowns=(("country", "DE"), ("cdn", "fastly")),
+        measured_value=7.4,
+        peak_value=9.1,
+        threshold=5.0,
+        bound="> 5",
+        sample_size=1000,
+        affected_viewers=74,
+        started_at=STARTED_AT,
+        opened_at=STARTED_AT + 120_000,
+        window_s=60.0,
+        runbook="https://example.com/runbooks/playback-failures",
+    )
+    return replace(incident, **changes)  # type: ignore[arg-type] # tests name real fields
+
+
+def a_delivery(
+    incident: Incident | None = None,
+    action: Action = Action.TRIGGER,
+    key_fingerprint: str = "",
+) -> Delivery:
+    """Return a delivery about an incident."""
+    about = incident or an_incident()
+    return Delivery(
+        id=f"{about.id}-{action.value}",
+        incident=about,
+        channel="on-call",
+        key_fingerprint=key_fingerprint,
+        action=action,
+        dedup_key=about.dedup_key,
+        created_at=about.opened_at,
+    )
+
+
+def its_resolve(delivery: Delivery) -> Delivery:
+    """Return the resolve that follows a trigger ten minutes later."""
+    later = delivery.incident.started_at + 600_000
+    ended = delivery.incident.ended(
+        Status.CLOSED, reason="recovered", resolved_at=later, ended_at=later, value=1.2
+    )
+    return replace(delivery, incident=ended, action=Action.RESOLVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A channel under test: how to open it towards a URL."""
+
+    service: str
+    open: Callable[[str], Channel]
+    secret: str = ""
+
+
+def pagerduty_settings(url: str | None, key: str = KEY, region: str = "us") -> PagerDutySettings:
+    """Return settings unchecked: a channel stands its ground without the checks."""
+    return PagerDutySettings.model_construct(
+        name="on-call",
+        service="pagerduty",
+        integration_key=SecretStr(key),
+        region=region,
+        url=url,
+    )
+
+
+def _pagerduty(url: str) -> Channel:
+    return PagerDutyChannel(pagerduty_settings(url), clock=HandClock(), limits=QUICK)
+
+
+def _console(_url: str) -> Channel:
+    return ConsoleChannel(ConsoleSettings(name="on-call", service="console"), io.StringIO())
+
+
+PAGERDUTY = Subject("pagerduty", _pagerduty, KEY)
+CONSOLE = Subject("console", _console)
+HTTP_CHANNELS = (PAGERDUTY,)
+CHANNELS = (*HTTP_CHANNELS, CONSOLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a receiver does to one request, and what the channel makes of it."""
+
+    name: str
+    fault: dict[str, object]
+    expected: type[Attempt]
+    facts: dict[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _status(status: int, expected: type[Attempt], **facts: object) -> Outcome:
+    # Twice: an event that is called invalid is sent once more in its least form.
+    fault: dict[str, object] = {"kind": "status", "status": status, "times": 2}
+    return Outcome(str(status), fault, expected, facts)
+
+
+_AMBIGUOUS: dict[str, object] = {"is_ambiguous": True}
+
+OUTCOMES = (
+    *(_status(status, Misconfigured) for status in (200, 201, 204, 301, 302, 307, 308)),
+    *(_status(status, Misconfigured) for status in (401, 403, 404, 405, 407, 410, 451)),
+    *(_status(status, Rejected) for status in (400, 413, 422)),
+    *(_status(status, Retry, is_rate_limit=False, after_s=None) for status in (408, 425)),
+    *(_status(status, Retry, is_ambiguous=False) for status in (500, 503, 599)),
+    *(_status(status, Retry, is_ambiguous=True) for status in (502, 504)),
+    _status(429, Retry, is_rate_limit=True, after_s=None),
+    Outcome("hang", {"kind": "hang"}, Retry, _AMBIGUOUS),
+    Outcome("accept then hang", {"kind": "accept_then_hang"}, Retry, _AMBIGUOUS),
+    Outcome("slow headers", {"kind": "slow_headers"}, Retry, _AMBIGUOUS),
+    Outcome("reset", {"kind": "reset"}, Retry, _AMBIGUOUS),
+    Outcome("accept then reset", {"kind": "accept_then_reset"}, Retry, _AMBIGUOUS),
+    Outcome("garbage", {"kind": "garbage"}, Retry, _AMBIGUOUS),
+    Outcome("html", {"kind": "html"}, Misconfigured),
+    Outcome("redirect", {"kind": "redirect", "location": "/elsewhere"}, Misconfigured),
+    Outcome("reset in body", {"kind": "reset_in_body"}, Sent),
+    Outcome("short body", {"kind": "short_body"}, Sent),
+    Outcome("slow body", {"kind": "slow_body"}, Sent),
+    Outcome("close", {"kind": "close"}, Sent),
+)
+
+
+def words_of(attempt: Attempt) -> str:
+    """Return the text that an attempt tells."""
+    return attempt.answer if isinstance(attempt, Sent) else attempt.reason
+
+
+_TEXTS = st.one_of(
+    st.text(alphabet=st.characters(), max_size=40),
+    st.sampled_from(
+        (
+            "",
+            "\x00\x1b[31m\r\n",
+            "\ud800lone",
+            "e" + "\u0301" * 300,
+            "👩‍👩‍👧‍👦" * 200,
+            "x" * 20_000,
+            '"\\' * 5_000,
+            "<script>alert(1)</script>",
+        )
+    ),
+)
+_NUMBERS = st.floats() | st.sampled_from((float("nan"), float("inf"), -0.0, 1e308, 5e-324))
+_TIMES = st.integers(0, 4_000_000_000_000) | st.sampled_from((-(10**18), 10**18))
+
+HOSTILE_INCIDENTS = st.builds(
+    an_incident,
+    rule=_TEXTS,
+    measurement=_TEXTS,
+    unit=_TEXTS,
+    bound=_TEXTS,
+    summary=_TEXTS,
+    runbook=_TEXTS,
+    reason=_TEXTS,
+    breakdowns=st.lists(st.tuples(_TEXTS, _TEXTS), max_size=6).map(tuple),
+    measured_value=_NUMBERS,
+    peak_value=_NUMBERS,
+    threshold=_NUMBERS,
+    expected_low=st.none() | _NUMBERS,
+    expected_high=st.none() | _NUMBERS,
+    window_s=_NUMBERS,
+    sample_size=st.integers(-1, 10**18),
+    affected_viewers=st.integers(-1, 10**18),
+    started_at=_TIMES,
+    opened_at=_TIMES,
+    resolved_at=st.none() | _TIMES,
+    severity=st.sampled_from(Severity),
+    alert_type=st.sampled_from(AlertType),
+    status=st.sampled_from(Status),
+)
