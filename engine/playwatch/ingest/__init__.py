@@ -1,0 +1,1 @@
+"""Where messages come from: an MQTT broker, or one of our own."""

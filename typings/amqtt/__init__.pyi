@@ -1,0 +1,1 @@
+"""What we use of amqtt, whose own types are not complete."""
