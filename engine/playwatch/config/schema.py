@@ -2,66 +2,275 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from playwatch.config.channels import ChannelSettings, ConsoleSettings, PagerDutySettings
+from playwatch.config.fields import (
+    Choice,
+    FilePath,
+    FilePathText,
+    Flag,
+    Scalar,
+    Seconds,
+    Secret,
+    Size,
+    Strict,
+    Text,
+    Whole,
+    mistake,
+)
+from playwatch.config.measures import MetricSettings
+from playwatch.config.quantities import split_address
+from playwatch.config.rules import RuleSettings
+from playwatch.config.topics import check_broker_url, check_topic_filter
+from playwatch.core.metrics import Catalogue
+
+if TYPE_CHECKING:
+    from playwatch.core.rules import Rule
+
+__all__ = [
+    "ChannelSettings",
+    "ConsoleSettings",
+    "LimitSettings",
+    "MetricSettings",
+    "MqttSettings",
+    "PagerDutySettings",
+    "RuleSettings",
+    "Settings",
+    "StoreSettings",
+    "Strict",
+    "SubscriptionSettings",
+    "TlsSettings",
+    "WebSettings",
+]
 
 
-class Strict(BaseModel):
-    """A mapping whose every key is known."""
+def _loopback(value: object) -> object:
+    """Return an address that only this machine can reach."""
+    if not isinstance(value, str) or (isinstance(value, Scalar) and value.missing):
+        return value
+    try:
+        host, _ = split_address(value)
+    except ValueError:
+        message = f"'{value}' is not an address"
+        raise mistake(message, 'write host and port: "127.0.0.1:8080"') from None
+    if host != "localhost" and not _is_loopback(host):
+        message = f"'{host}' can be reached from other machines, and there are no access tokens yet"
+        raise mistake(message, "listen on 127.0.0.1, and put a proxy with a log-in before it")
+    return str(value)
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address_or_off(value: object) -> object:
+    return None if value == "off" else _loopback(value)
+
+
+Loopback = Annotated[str, BeforeValidator(_loopback)]
+"""``host:port`` on this machine; port 0 takes a free one."""
+LoopbackOrOff = Annotated[
+    str | None,
+    BeforeValidator(_address_or_off),
+    PlainSerializer(lambda address: address or "off"),
+    WithJsonSchema({"type": "string"}),
+]
+"""The same, or ``off``, which is None here."""
 
 
 class TlsSettings(Strict):
     """How an encrypted connection is checked. Certificates are always verified."""
 
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
+    ca_file: FilePathText | None = None
+    cert_file: FilePathText | None = None
+    key_file: FilePathText | None = None
+
+    @field_validator("key_file")
+    @classmethod
+    def _has_certificate(cls, key_file: str | None, info: ValidationInfo) -> str | None:
+        if key_file and not info.data.get("cert_file", True):
+            message = "a key without a certificate"
+            raise mistake(message, "name its certificate in cert_file")
+        return key_file
 
 
 class SubscriptionSettings(Strict):
     """One topic filter and how its payloads are read."""
 
-    topic: str
-    codec: Literal["native"] = "native"
+    topic: Text
+    codec: Annotated[Literal["native"], Choice] = "native"
     qos: Literal[0, 1] = 1
+
+    @field_validator("topic")
+    @classmethod
+    def _is_filter(cls, topic: str) -> str:
+        check_topic_filter(topic)
+        return topic
+
+    @field_validator("qos", mode="before")
+    @classmethod
+    def _as_number(cls, value: object) -> object:
+        return int(value) if isinstance(value, Scalar) and value in {"0", "1"} else value
 
 
 class MqttSettings(Strict):
-    """The broker that samples come from."""
+    """The broker that samples come from.
 
-    url: str | None = None
-    embedded: bool = False
-    listen: str = "127.0.0.1:1883"
-    username: str | None = None
-    password: SecretStr | None = None
-    client_id: str | None = None
-    protocol: Literal["5", "3.1.1"] = "5"
-    keepalive_s: float = 30.0
-    session_expiry_s: float = 3600.0
-    backlog: int = Field(default=100_000, ge=1)
+    The order of the fields matters: a field is checked against those above it.
+    """
+
+    url: Text | None = None
+    embedded: Flag = Field(default=False, validate_default=True)
+    listen: Loopback = "127.0.0.1:1883"
+    username: Text | None = None
+    password: Secret | None = None
+    client_id: Text | None = None
+    protocol: Annotated[Literal["5", "3.1.1"], Choice] = "5"
+    keepalive_s: Seconds = Field(
+        default=30.0, ge=1, le=65_535, validation_alias="keepalive", serialization_alias="keepalive"
+    )
+    session_expiry_s: Seconds = Field(
+        default=3600.0,
+        ge=0,
+        le=0xFFFF_FFFE,
+        validation_alias="session_expiry",
+        serialization_alias="session_expiry",
+    )
+    backlog: Whole = Field(default=100_000, ge=1)
     tls: TlsSettings = TlsSettings()
-    subscriptions: tuple[SubscriptionSettings, ...] = (
-        SubscriptionSettings(topic="playwatch/samples/#"),
+    subscriptions: tuple[SubscriptionSettings, ...] = Field(
+        default=(SubscriptionSettings(topic="playwatch/samples/#"),)
+    )
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _is_broker(cls, url: object) -> object:
+        if isinstance(url, str) and not (isinstance(url, Scalar) and url.missing):
+            check_broker_url(url)
+        return url
+
+    @field_validator("embedded")
+    @classmethod
+    def _is_the_one(cls, embedded: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a field
+        if "url" in info.data and embedded == (info.data["url"] is not None):
+            message = "url and embedded exclude each other" if embedded else "no broker is named"
+            raise mistake(message, "give the broker's url, or embedded: true")
+        return embedded
+
+    @field_validator("listen")
+    @classmethod
+    def _is_ours(cls, listen: str, info: ValidationInfo) -> str:
+        if not info.data.get("embedded", True):
+            message = "only the embedded broker listens"
+            raise mistake(message, "give embedded: true in place of url, or leave listen out")
+        return listen
+
+    @field_validator("tls")
+    @classmethod
+    def _is_used(cls, tls: TlsSettings, info: ValidationInfo) -> TlsSettings:
+        url = info.data.get("url")
+        if "url" in info.data and not (url or "").startswith(("mqtts:", "${")):
+            message = "has no effect: the connection is not encrypted"
+            raise mistake(message, "write mqtts:// in url")
+        return tls
+
+    @field_validator("subscriptions")
+    @classmethod
+    def _are_usable(
+        cls, subscriptions: tuple[SubscriptionSettings, ...]
+    ) -> tuple[SubscriptionSettings, ...]:
+        if not subscriptions:
+            message = "names no topic"
+            raise mistake(message, "leave it out to read playwatch/samples/#")
+        topics = [subscription.topic for subscription in subscriptions]
+        for number, topic in enumerate(topics):
+            if topic in topics[:number]:
+                message = f"'{topic}' is subscribed to twice"
+                raise mistake(message, "", (number, "topic"))
+        return subscriptions
+
+
+class StoreSettings(Strict):
+    """Where incidents and deliveries are kept."""
+
+    path: FilePath = Field(default=Path("playwatch.db"), validate_default=True)
+
+
+class WebSettings(Strict):
+    """Pages, API and metrics of the engine."""
+
+    listen: LoopbackOrOff = "127.0.0.1:8080"
+
+
+class LimitSettings(Strict):
+    """What the engine takes before it refuses."""
+
+    series_per_metric: Whole = Field(default=200_000, ge=1)
+    max_age_s: Seconds = Field(
+        default=3600.0,
+        ge=1,
+        le=7 * 86_400,
+        validation_alias="max_age",
+        serialization_alias="max_age",
+    )
+    max_payload_bytes: Size = Field(
+        default=4 << 20,
+        ge=1,
+        le=256 << 20,
+        validation_alias="max_payload",
+        serialization_alias="max_payload",
     )
 
 
-class PagerDutySettings(Strict):
-    """A PagerDuty service or event orchestration."""
+class Settings(Strict):
+    """A whole configuration: the main file with its rule files."""
 
-    name: str
-    service: Literal["pagerduty"]
-    integration_key: SecretStr
-    alert_types: Literal["anomaly", "threshold", "all"] = "all"
-    region: Literal["us", "eu"] = "us"
-    url: str | None = None
+    mqtt: MqttSettings
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    limits: LimitSettings = LimitSettings()
+    metrics: tuple[MetricSettings, ...] = ()
+    rules: tuple[RuleSettings, ...] = ()
+    rule_files: tuple[Text, ...] = ()
+    channels: tuple[ChannelSettings, ...] = ()
+
+    # (kind, name) to file, line and column, as the reader found them.
+    _origins: dict[tuple[str, str], tuple[str, int, int]] = PrivateAttr(default_factory=dict)
+
+    def remember_origins(self, origins: dict[tuple[str, str], tuple[str, int, int]]) -> None:
+        """Keep where each rule, channel and metric is named, for findings."""
+        self._origins.update(origins)
+
+    def origin(self, kind: str, name: str = "") -> tuple[str, int, int]:
+        """Return file, line and column where something is named."""
+        return self._origins.get((kind, name), ("", 1, 1))
+
+    def catalogue(self) -> Catalogue:
+        """Return the metrics that this installation knows."""
+        return Catalogue(metric.core_metric() for metric in self.metrics)
+
+    def core_rules(self) -> tuple[Rule, ...]:
+        """Return the rules as the core takes them, in the order of the files."""
+        return tuple(rule.core_rule() for rule in self.rules)
 
 
-class ConsoleSettings(Strict):
-    """The standard output of the engine."""
+class RuleFile(Strict):
+    """A file that `rule_files` names."""
 
-    name: str
-    service: Literal["console"]
-    alert_types: Literal["anomaly", "threshold", "all"] = "all"
+    rules: tuple[RuleSettings, ...] = ()
