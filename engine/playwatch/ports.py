@@ -63,6 +63,10 @@ class Source(Protocol):
     def is_subscribed(self) -> bool:
         """True while messages can arrive."""
 
+    @property
+    def trouble(self) -> str:
+        """Why none can, in words; empty when they can or nothing was tried yet."""
+
     async def run(self) -> None:
         """Stay connected until cancelled; outlive every failure of the broker."""
 
@@ -76,6 +80,10 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """The name of the channel in the configuration."""
+
+    @property
+    def key_fingerprint(self) -> str:
+        """Which key new deliveries are routed with; empty without one."""
 
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to deliver; every failure is an `Attempt`, never an exception."""

@@ -1,0 +1,86 @@
+"""What `--json` prints: stable keys, times in RFC 3339."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from playwatch.core.incidents import Incident
+    from playwatch.ports import IncidentStory
+
+Document = dict[str, Any]
+
+
+def print_json(document: Document | list[Document]) -> None:
+    """Print one JSON document to stdout."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def moment(at: int | None) -> str | None:
+    """Return epoch milliseconds as RFC 3339 in UTC; None stays None."""
+    if at is None:
+        return None
+    text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def incident_document(incident: Incident) -> Document:
+    """Return an incident with Mux's names where they exist."""
+    return {
+        "id": incident.id,
+        "incident_key": incident.incident_key,
+        "rule": incident.rule,
+        "alert_type": incident.alert_type.value,
+        "status": incident.status.value,
+        "severity": incident.severity.word,
+        "measurement": incident.measurement,
+        "unit": incident.unit,
+        "breakdowns": dict(incident.breakdowns),
+        "measured_value": incident.measured_value,
+        "measured_value_on_close": incident.measured_value_on_close,
+        "peak_value": incident.peak_value,
+        "threshold": incident.threshold,
+        "bound": incident.bound,
+        "sample_size": incident.sample_size,
+        "affected_viewers": incident.affected_viewers,
+        "started_at": moment(incident.started_at),
+        "opened_at": moment(incident.opened_at),
+        "resolved_at": moment(incident.resolved_at),
+        "ended_at": moment(incident.ended_at),
+        "reason": incident.reason,
+        "summary": incident.summary,
+        "runbook": incident.runbook,
+        "dedup_key": incident.dedup_key,
+    }
+
+
+def story_document(story: IncidentStory) -> Document:
+    """Return an incident with its deliveries and their attempts."""
+    return {
+        **incident_document(story.incident),
+        "deliveries": [
+            {
+                "id": delivery.id,
+                "channel": delivery.channel,
+                "action": delivery.action.value,
+                "status": delivery.status.value,
+                "severity": delivery.incident.severity.word,
+                "created_at": moment(delivery.created_at),
+                "attempts": [
+                    {
+                        "at": moment(record.at),
+                        "duration_ms": record.duration_ms,
+                        "outcome": record.outcome,
+                        "detail": record.detail,
+                    }
+                    for record in story.attempts
+                    if record.delivery.id == delivery.id
+                ],
+            }
+            for delivery in story.deliveries
+        ],
+    }

@@ -1,0 +1,221 @@
+"""The loop that owns the pipeline: read, evaluate, commit, acknowledge.
+
+For each read, in this order:
+
+1. Decode every message into one batch.
+2. Step the pipeline: windows, verdicts, transitions, deliveries.
+3. Commit incidents and deliveries together, if there are any.
+4. Acknowledge the messages to their source.
+5. Wake the outbox.
+
+A crash before 3 loses nothing: the source hands the messages over again, and
+the same opening has the same identity. A crash after 3 repeats nothing: the
+incident is known to be open. Ticks and snapshots take turns with reads, so no
+one else ever sees the pipeline half way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from playwatch.codecs import CODECS
+from playwatch.core import snapshots
+from playwatch.core.samples import Instant
+from playwatch.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.intake import Intake, Intaken
+    from playwatch.core.metrics import Catalogue
+    from playwatch.core.pipeline import Pipeline, Step
+    from playwatch.core.sequences import SequenceTracker
+    from playwatch.ports import Arrivals, Clock, Source, Store
+    from playwatch.runtime.refused import RefusalLog
+    from playwatch.telemetry import Telemetry
+
+TICK_S: Final = 1.0
+SNAPSHOT_S: Final = 30.0
+_STORE_RETRY_S: Final = 1.0
+
+log = logging.getLogger("playwatch.evaluate")
+
+
+class Evaluator:
+    """Turns what sources bring into committed incidents and deliveries."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        intake: Intake,
+        sequences: SequenceTracker,
+        catalogue: Catalogue,
+        store: Store,
+        clock: Clock,
+        telemetry: Telemetry,
+        refusals: RefusalLog,
+        wake_outbox: Callable[[Iterable[Delivery]], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._intake = intake
+        self._sequences = sequences
+        self._catalogue = catalogue
+        self._store = store
+        self._clock = clock
+        self._telemetry = telemetry
+        self._refusals = refusals
+        self._wake_outbox = wake_outbox
+        self._turn = asyncio.Lock()
+        self._can_store = True
+
+    @property
+    def can_store(self) -> bool:
+        """False while the store refuses a commit and evaluation waits for it."""
+        return self._can_store
+
+    async def recover(self) -> None:
+        """Bring a fresh pipeline to where the store says that the last one stopped."""
+        now = self._now()
+        saved = await self._store.load_snapshot()
+        if saved is not None:
+            parts, taken_at = saved
+            refused = snapshots.restore(
+                parts, taken_at, self._pipeline, self._sequences, self._catalogue, now
+            )
+            for reason in refused:
+                log.warning("left out of the snapshot: %s", reason)
+        incidents = await self._store.open_incidents()
+        routed = await self._store.routed([incident.id for incident in incidents])
+        step = self._pipeline.adopt(incidents, routed, now)
+        await self._conclude(step)
+        if incidents:
+            log.info("took over %d open incidents", len(self._pipeline.open_incidents))
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Hold evaluation between two steps while the context lasts."""
+        async with self._turn:
+            yield
+
+    async def follow(self, source: Source) -> None:
+        """Evaluate what one source brings, until cancelled."""
+        while True:
+            arrivals = await source.read()
+            async with self._turn:
+                await self._take(arrivals)
+
+    async def tick(self) -> None:
+        """Let time pass for the rules, once a second, until cancelled."""
+        while True:
+            await self._clock.sleep(TICK_S)
+            async with self._turn:
+                await self._conclude(self._pipeline.tick(self._now()))
+
+    async def keep_snapshots(self) -> None:
+        """Save the state of the pipeline each half minute, until cancelled."""
+        while True:
+            await self._clock.sleep(SNAPSHOT_S)
+            try:
+                await self.snapshot()
+            except StoreError as error:
+                log.error("cannot save a snapshot: %s", error)  # noqa: TRY400 - a sentence
+
+    async def snapshot(self) -> None:
+        """Save the state of the pipeline now.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written.
+        """
+        async with self._turn:
+            now = self._now()
+            parts = snapshots.copy_state(self._pipeline, self._sequences, self._catalogue)
+        packed = await asyncio.to_thread(snapshots.pack, parts, now.monotonic_ms)
+        await self._store.save_snapshot(packed, now.at)
+
+    async def _take(self, arrivals: Arrivals) -> None:
+        now = self._now()
+        intaken = self._decode(arrivals, now)
+        step = self._pipeline.take(intaken.batch, now)
+        self._telemetry.evaluation.observe((self._clock.monotonic_ms() - now.monotonic_ms) / 1000)
+        self._count(intaken, step, now)
+        await self._conclude(step)
+        arrivals.acknowledge()
+
+    def _decode(self, arrivals: Arrivals, now: Instant) -> Intaken:
+        self._intake.begin(now)
+        for message in arrivals.messages:
+            self._intake.message(message.topic, message.codec)
+            CODECS[message.codec](message.payload, self._intake)
+        return self._intake.finish()
+
+    def _count(self, intaken: Intaken, step: Step, now: Instant) -> None:
+        telemetry = self._telemetry
+        for codec, count in intaken.received.items():
+            telemetry.samples_received.labels(codec).inc(count)
+        for reason, count in intaken.rejected.items():
+            telemetry.samples_rejected.labels(reason.value).inc(count)
+        if intaken.rejected:
+            self._refusals.note(intaken, now)
+        if intaken.repeated:
+            telemetry.samples_repeated.inc(intaken.repeated)
+        if intaken.gaps:
+            telemetry.sequence_gaps.inc(intaken.gaps)
+        if step.late:
+            telemetry.samples_late.inc(step.late)
+        telemetry.series.set(len(self._pipeline.series))
+
+    async def _conclude(self, step: Step) -> None:
+        """Commit what a step decided, tell the outbox, and say what happened."""
+        if not step.changes:
+            return
+        await self._commit(step.changes)
+        self._wake_outbox(step.changes.deliveries)
+        for change, incident in step.turns:
+            log.info(
+                "%s %s %s incident %s: %s",
+                change.value,
+                incident.severity.word,
+                incident.rule,
+                incident.id,
+                incident.reason or incident.summary,
+            )
+            if change.value == "opened":
+                self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()
+        self._tell_open()
+
+    async def _commit(self, changes: Changes) -> None:
+        """Commit, trying again for as long as the store refuses.
+
+        Nothing may be evaluated past a transition that is not stored, and
+        nothing acknowledged. So everything waits here, and the source holds
+        what comes in the meantime.
+        """
+        while True:
+            try:
+                await self._store.commit(changes)
+            except StoreError as error:
+                if self._can_store:
+                    log.error("cannot commit, evaluation waits: %s", error)  # noqa: TRY400 - a sentence
+                self._can_store = False
+                await self._clock.sleep(_STORE_RETRY_S)
+            else:
+                if not self._can_store:
+                    log.info("the store takes commits again")
+                self._can_store = True
+                return
+
+    def _tell_open(self) -> None:
+        counts = {"threshold": 0, "anomaly": 0}
+        for incident in self._pipeline.open_incidents:
+            counts[incident.alert_type.value] += 1
+        for alert_type, count in counts.items():
+            self._telemetry.incidents_open.labels(alert_type).set(count)
+
+    def _now(self) -> Instant:
+        return Instant(self._clock.wall_ms(), self._clock.monotonic_ms())

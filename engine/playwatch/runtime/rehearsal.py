@@ -1,0 +1,63 @@
+"""A marked incident to try a channel with: a trigger and its resolve."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from playwatch.core.deliveries import Action, Delivery
+from playwatch.core.incidents import Incident, Status
+from playwatch.core.rules import AlertType, Severity
+from playwatch.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from playwatch.ports import Channel
+
+
+def rehearsal(channel: Channel) -> list[Delivery]:
+    """Return a trigger and a resolve that say in words that they are a test.
+
+    Notes
+    -----
+    Both share a key of their own, so that a test never touches an incident,
+    and two tests never meet. Severity is info: at a service that respects it,
+    nobody is woken.
+    """
+    at = SystemClock().wall_ms()
+    incident = Incident(
+        id=f"test-{secrets.token_hex(4)}",
+        incident_key="",
+        rule="channel-test",
+        scope="",
+        alert_type=AlertType.THRESHOLD,
+        status=Status.OPEN,
+        severity=Severity.INFO,
+        measurement="playback_failure_percentage",
+        unit="%",
+        breakdowns=(("test", "true"),),
+        measured_value=0.0,
+        peak_value=0.0,
+        threshold=0.0,
+        bound="test",
+        sample_size=0,
+        affected_viewers=0,
+        started_at=at,
+        opened_at=at,
+        window_s=60.0,
+        summary=f"Test of Playwatch channel {channel.name}: no action needed",
+    )
+    ended = incident.ended(
+        Status.CLOSED, reason="test over", resolved_at=at, ended_at=at, value=0.0
+    )
+    return [
+        Delivery(
+            id=f"{incident.id}/{channel.name}/{action.value}",
+            incident=stage,
+            channel=channel.name,
+            key_fingerprint=channel.key_fingerprint,
+            action=action,
+            dedup_key=incident.dedup_key,
+            created_at=at,
+        )
+        for action, stage in ((Action.TRIGGER, incident), (Action.RESOLVE, ended))
+    ]
