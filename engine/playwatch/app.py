@@ -99,9 +99,16 @@ async def running(
     rng = rng or random.Random()  # noqa: S311 - jitter, not secrets
     telemetry = Telemetry()
     async with AsyncExitStack() as stack:
-        store: Store = MemoryStore() if is_dry_run else await SqliteStore.open(settings.store.path)
+        store: Store = (
+            MemoryStore()
+            if is_dry_run
+            else await SqliteStore.open(settings.store.path, clock=clock)
+        )
         stack.push_async_callback(store.close)
         mqtt = await _broker(settings.mqtt, stack)
+        if is_dry_run:
+            # Its own name: the session of the running engine must not be taken over.
+            mqtt = mqtt.model_copy(update={"client_id": None, "session_expiry_s": 0.0})
         channels = [_channel(one, clock, is_dry_run=is_dry_run) for one in settings.channels]
         for channel in channels:
             stack.push_async_callback(channel.close)

@@ -216,6 +216,8 @@ def _dimension(value: object) -> object:
 
 
 def _plain_secret(value: object) -> object:
+    if isinstance(value, Scalar) and value.missing:
+        return str(value)
     return str(text(value)) if isinstance(value, Scalar) else value
 
 

@@ -50,7 +50,7 @@ _WORDS: Final = (
     (
         "expected ',' or",
         "a list or mapping in brackets is not closed, or a comma is missing",
-        "",
+        'between brackets a text such as "${NAME}" needs quotes',
     ),
     ("while scanning a tag", "a text that starts with ! needs quotes", 'write "!US"'),
     ("unknown escape character", "this escape is unknown", "in double quotes write \\\\ for \\"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from playwatch.channels.wording import headline, one_line, place, quantity
+from playwatch.channels.wording import headline, one_line, place
 from playwatch.core.incidents import Status
 from playwatch.demo.audience import FAILURES, PAIRS, REBUFFERING
 from playwatch.demo.pages_book import Effect
@@ -162,8 +162,7 @@ class Board:
         rules = {
             incident.rule
             for incident in self.incidents.values()
-            if incident.is_open
-            and set(incident.breakdowns) <= {("country", country), ("cdn", cdn)}
+            if incident.is_open and set(incident.breakdowns) <= {("country", country), ("cdn", cdn)}
         }
         return Row(
             country=country,
@@ -192,6 +191,6 @@ def _told(incident: Incident) -> str:
         return f"{one_line(incident.rule)}: {headline(incident)} ({incident.bound})"
     lasted_s = ((incident.ended_at or 0) - incident.opened_at) / 1000
     value = incident.measured_value_on_close
-    now = "" if value is None else f", now {quantity(value, incident.unit)}"
+    now = "" if value is None else f", now {value:,.1f} {one_line(incident.unit)}".rstrip()
     where = place(incident.breakdowns) or "everywhere"
     return f"{one_line(incident.rule)}: {where} after {lasted_s:.0f} s{now}"

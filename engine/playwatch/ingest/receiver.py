@@ -30,7 +30,7 @@ class Receiver(partial[Any]):
     gmqtt acknowledges after effect only for a coroutine function, and makes a
     task for each of its calls. It looks through partials to see what a function
     is, and a task made of a future is that future: so this is a partial of a
-    coroutine function that, called, returns a future. That is half the cost.
+    coroutine function that, called, returns a future. It costs less than a task.
     """
 
     receive: Receive

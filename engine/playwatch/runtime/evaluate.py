@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.codecs import CODECS
 from playwatch.core import snapshots
+from playwatch.core.incidents import Change
+from playwatch.core.refusals import Reason, Refused
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 
@@ -92,6 +94,7 @@ class Evaluator:
         routed = await self._store.routed([incident.id for incident in incidents])
         step = self._pipeline.adopt(incidents, routed, now)
         await self._conclude(step)
+        self._tell_open()
         if incidents:
             log.info("took over %d open incidents", len(self._pipeline.open_incidents))
 
@@ -151,7 +154,12 @@ class Evaluator:
         self._intake.begin(now)
         for message in arrivals.messages:
             self._intake.message(message.topic, message.codec)
-            CODECS[message.codec](message.payload, self._intake)
+            try:
+                CODECS[message.codec](message.payload, self._intake)
+            except Exception as error:  # the same bytes would end the next engine too
+                log.exception("codec %s failed on a message of %s", message.codec, message.topic)
+                detail = f"internal error: {type(error).__name__}"
+                self._intake.refuse(Refused(Reason.MALFORMED, detail))
         return self._intake.finish()
 
     def _count(self, intaken: Intaken, step: Step, now: Instant) -> None:
@@ -185,7 +193,7 @@ class Evaluator:
                 incident.id,
                 incident.reason or incident.summary,
             )
-            if change.value == "opened":
+            if change is Change.OPENED:
                 self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()
         self._tell_open()
 

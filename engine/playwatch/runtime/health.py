@@ -27,7 +27,8 @@ class EngineHealth:
             for source in self._sources
             if not source.is_subscribed
         ]
-        store = [] if self._evaluator.can_store else ["the store takes no commits"]
+        can_store = self._evaluator.can_store and self._outbox.can_store
+        store = [] if can_store else ["the store takes no commits"]
         channels = [
             f"channel {name}: {complaint}" for name, complaint in self._outbox.complaints().items()
         ]

@@ -9,6 +9,10 @@ The protocol, step by step:
 4. Have that recorded. Only then is the delivery no longer busy, and only then
    may the next one of its incident be offered.
 
+An answer about the channel and not about the message holds the whole lane: for
+as long as the receiver asks, or for a minute when the operator has to act.
+Until then one delivery at a time asks whether he has.
+
 A process that dies between 2 and 4 sends the same bytes with the same key once
 more after its restart; the receiver drops the repeat.
 
@@ -73,13 +77,12 @@ class Lane:
         self._telemetry = telemetry
         self._rng = rng
         self._alarm = Alarm(clock)
-        self._busy: set[str] = set()
+        self._busy: dict[str, asyncio.Task[None]] = {}
         self._steady_offset_ms = clock.wall_ms() - clock.monotonic_ms()
         self._horizon = _END_OF_TIME
         self._held_until = 0
         self._complaint = ""
-        self._idle = asyncio.Event()
-        self._idle.set()
+        telemetry.channel_misconfigured.labels(channel.name).set(0)
 
     @property
     def is_misconfigured(self) -> bool:
@@ -106,25 +109,28 @@ class Lane:
             await self._alarm.wait(wait_s)
 
     async def drain(self) -> None:
-        """Wait until nothing is in flight."""
-        await self._idle.wait()
+        """Wait until nothing is in flight; what still is when cancelled is given up."""
+        sending = list(self._busy.values())
+        await asyncio.gather(*sending, return_exceptions=True)
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> float | None:
         """Start what is due; return how long to wait for more, None for a wake-up."""
-        room = CONCURRENT - len(self._busy)
-        held_ms = self._held_until - self._steady_at()
+        room = (1 if self.is_misconfigured else CONCURRENT) - len(self._busy)
         if room <= 0:
             return None
+        held_ms = self._held_until - self._steady_at()
         if held_ms > 0:
             return held_ms / 1000
         name = self._channel.name
-        due = await self._store.due(name, self._horizon or self._steady_at(), room, self._busy)
+        until = self._horizon or self._steady_at()
+        due = await self._store.due(name, until, room, set(self._busy))
+        if self._held_until > self._steady_at():
+            return 0.0  # an answer that came meanwhile holds the lane
         self._horizon = 0
         for delivery in due:
-            self._busy.add(delivery.id)
-            self._idle.clear()
-            tasks.create_task(self._deliver(delivery), name=f"deliver {delivery.id}")
-        next_at = await self._store.next_due_at(name, self._busy)
+            task = tasks.create_task(self._deliver(delivery), name=f"deliver {delivery.id}")
+            self._busy[delivery.id] = task
+        next_at = await self._store.next_due_at(name, set(self._busy))
         if next_at is None or len(due) == room:
             return None
         wait_ms = max(0, next_at - self._steady_at())
@@ -134,6 +140,14 @@ class Lane:
         return wait_ms / 1000
 
     async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            await self._try(delivery)
+        finally:
+            del self._busy[delivery.id]
+            self.wake()
+
+    async def _try(self, delivery: Delivery) -> None:
+        """Send once and have it recorded."""
         started_ms = self._clock.monotonic_ms()
         attempt = await self._attempt(delivery)
         ended_ms = self._clock.monotonic_ms()
@@ -147,10 +161,6 @@ class Lane:
             detail=attempt.answer if isinstance(attempt, Sent) else attempt.reason,
         )
         await self._recorder.record(record)
-        self._busy.discard(delivery.id)
-        if not self._busy:
-            self._idle.set()
-        self.wake()
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
         try:
@@ -160,27 +170,35 @@ class Lane:
             return Retry(f"internal error: {type(error).__name__}")
 
     def _note(self, attempt: Attempt, following: Delivery) -> None:
-        """Count an attempt, log it, and hold the lane where the answer is about the channel."""
+        """Count an attempt and log what it means for its delivery."""
         name, outcome = self._channel.name, _OUTCOMES[type(attempt)]
         self._telemetry.notifications.labels(name, outcome).inc()
         what = f"{following.action.value} of incident {following.incident_id} to {name}"
-        if isinstance(attempt, Misconfigured):
-            if attempt.reason != self._complaint:
-                log.error("channel %s is misconfigured and waits: %s", name, attempt.reason)
-            self._complaint = attempt.reason
-            self._hold(MISCONFIGURED_S)
-        elif isinstance(attempt, Sent):
-            self._complaint = ""
+        wait_s = (following.not_before_at - self._steady_at()) / 1000
+        self._judge(attempt, wait_s)
+        if isinstance(attempt, Sent):
             latency_s = (self._clock.wall_ms() - following.created_at) / 1000
             self._telemetry.notification_latency.labels(name).observe(max(0.0, latency_s))
             log.info("%s accepted: %s", what, attempt.answer)
         elif following.status is DeliveryStatus.DEAD:
             log.error("%s given up: %s", what, following.reason)
-        else:
-            wait_s = (following.not_before_at - self._steady_at()) / 1000
+        elif isinstance(attempt, Retry):
             log.warning("%s failed, next try in %.1f s: %s", what, wait_s, following.reason)
-            if isinstance(attempt, Retry) and attempt.is_rate_limit:
+
+    def _judge(self, attempt: Attempt, wait_s: float) -> None:
+        """Keep what an attempt says of the channel, and hold the lane if need be."""
+        name = self._channel.name
+        if isinstance(attempt, Misconfigured):
+            if attempt.reason != self._complaint:
+                log.error("channel %s is misconfigured and waits: %s", name, attempt.reason)
+            self._complaint = attempt.reason
+            self._hold(MISCONFIGURED_S)
+        elif isinstance(attempt, Retry):
+            if attempt.is_rate_limit:
                 self._hold(wait_s)
+        elif self._complaint:
+            log.info("channel %s works again", name)
+            self._complaint = ""
         self._telemetry.channel_misconfigured.labels(name).set(self.is_misconfigured)
 
     def _hold(self, seconds: float) -> None:

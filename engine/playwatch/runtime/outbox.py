@@ -56,6 +56,11 @@ class Outbox:
             if name in self._lanes:
                 self._lanes[name].wake()
 
+    @property
+    def can_store(self) -> bool:
+        """False while the store refuses to record what was sent."""
+        return self._recorder.can_store
+
     def complaints(self) -> dict[str, str]:
         """Return, by channel, what the operator has to do; empty when all is well."""
         return {name: lane.complaint for name, lane in self._lanes.items() if lane.complaint}
@@ -71,6 +76,7 @@ class Outbox:
         """
         for loop in self._loops:
             loop.cancel()
+        # What is out when the time is over is cancelled with the wait for it.
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))

@@ -63,8 +63,10 @@ def prepare(path: Path, migrations: Mapping[int, str] | None = None) -> None:
             for version, sql in steps.items():
                 if version > found:
                     _step(connection, version, sql)
-            # A file that can only be read is found out now, not at the first incident.
+            # A file that can only be read is found out now, not at the first incident:
+            # the newest migration's mark is written once more and taken back.
             connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA user_version = {max(steps)}")
             connection.execute("ROLLBACK")
     except OSError as error:
         raise StoreError(_cannot(path, "opened", error.strerror or str(error))) from error
