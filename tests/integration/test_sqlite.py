@@ -79,6 +79,14 @@ async def opened(path: Path, *, read_only: bool = False) -> AsyncIterator[Sqlite
         await store.close()
 
 
+async def try_to_open(
+    path: Path, *, clock: HandClock | None = None, read_only: bool = False
+) -> None:
+    """Open a store that should refuse; closed when it does not, so that its thread ends."""
+    store = await SqliteStore.open(path, clock=clock, read_only=read_only)
+    await store.close()
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "playwatch.db"
@@ -152,7 +160,7 @@ async def test_a_closed_store_says_so(path: Path) -> None:
 async def test_a_second_engine_is_told_who_holds_the_store(path: Path) -> None:
     with an_engine(path) as process:
         with pytest.raises(StoreLockedError) as caught:
-            await SqliteStore.open(path)
+            await try_to_open(path)
 
         holder = f"process {process.pid} on {socket.gethostname()} since 2027-01-15T08:00:00Z"
         assert caught.value.holder == holder
@@ -164,7 +172,7 @@ async def test_a_second_name_of_the_file_is_locked_too(path: Path) -> None:
     link.symlink_to(path)
     async with opened(path):
         with pytest.raises(StoreLockedError, match=f"process {os.getpid()} on"):
-            await SqliteStore.open(link)
+            await try_to_open(link)
 
 
 async def test_the_lock_of_a_killed_engine_is_free(path: Path) -> None:
@@ -183,7 +191,7 @@ async def test_the_lock_file_of_another_time_is_no_obstacle(path: Path, content:
 
     async with opened(path):
         with pytest.raises(StoreLockedError, match=f"process {os.getpid()} on"):
-            await SqliteStore.open(path)
+            await try_to_open(path)
 
 
 async def test_a_killed_engine_leaves_no_incident_without_its_deliveries(path: Path) -> None:
@@ -338,7 +346,7 @@ async def test_a_store_is_readable_in_a_folder_that_is_not_writable(plain_folder
 
 async def test_a_missing_store_is_not_made_by_reading(path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
-        await SqliteStore.open(path, read_only=True)
+        await try_to_open(path, read_only=True)
 
     assert names(path.parent) == set()
 
@@ -351,7 +359,7 @@ async def test_a_file_that_is_no_database_is_refused(
     path.write_bytes(content)
 
     with pytest.raises(StoreError, match="is not a store"):
-        await SqliteStore.open(path, read_only=read_only)
+        await try_to_open(path, read_only=read_only)
 
     assert path.read_bytes() == content
 
@@ -365,7 +373,7 @@ async def test_the_database_of_another_program_is_left_alone(
     before = path.read_bytes()
 
     with pytest.raises(StoreError, match="another program"):
-        await SqliteStore.open(path, read_only=read_only)
+        await try_to_open(path, read_only=read_only)
 
     assert path.read_bytes() == before
 
@@ -377,7 +385,7 @@ async def test_the_store_of_a_newer_version_is_refused(path: Path, *, read_only:
     prepare(path, {**steps, newest + 1: "CREATE TABLE later (a);"})
 
     with pytest.raises(StoreVersionError) as caught:
-        await SqliteStore.open(path, read_only=read_only)
+        await try_to_open(path, read_only=read_only)
 
     assert (caught.value.found, caught.value.known) == (newest + 1, newest)
 
@@ -411,14 +419,14 @@ async def test_a_store_of_an_older_version_must_be_updated_before_it_is_read(pat
     path.touch()
 
     with pytest.raises(StoreError, match="start the engine once"):
-        await SqliteStore.open(path, read_only=True)
+        await try_to_open(path, read_only=True)
 
 
 async def test_a_failed_open_frees_the_lock(path: Path) -> None:
     path.write_bytes(b"hello, I am no database\n" * 400)
     for _ in range(2):
         with pytest.raises(StoreError, match="is not a store"):
-            await SqliteStore.open(path)
+            await try_to_open(path)
     path.unlink()
 
     async with opened(path):
@@ -429,9 +437,9 @@ async def test_places_that_cannot_hold_a_store_are_named(path: Path) -> None:
     path.touch()
     for place in (path / "below.db", path.parent / "missing" / "a.db", path.parent):
         with pytest.raises(StoreError, match=str(place)):
-            await SqliteStore.open(place)
+            await try_to_open(place)
     with pytest.raises(StoreError, match="cannot be read"):
-        await SqliteStore.open(path.parent, read_only=True)
+        await try_to_open(path.parent, read_only=True)
 
 
 async def test_a_folder_or_file_that_is_not_writable_is_refused_at_the_start(
@@ -440,20 +448,20 @@ async def test_a_folder_or_file_that_is_not_writable_is_refused_at_the_start(
     path = plain_folder / "playwatch.db"
     plain_folder.chmod(0o500)
     with pytest.raises(StoreError, match="Permission denied"):
-        await SqliteStore.open(path)
+        await try_to_open(path)
 
     plain_folder.chmod(0o700)
     async with opened(path):
         pass
     path.chmod(0o400)
     with pytest.raises(StoreError, match="readonly"):
-        await SqliteStore.open(path)
+        await try_to_open(path)
 
 
 async def test_since_when_is_left_out_without_a_clock(path: Path) -> None:
     async with opened(path):
         with pytest.raises(StoreLockedError) as caught:
-            await SqliteStore.open(path, clock=HandClock())
+            await try_to_open(path, clock=HandClock())
 
         assert caught.value.holder == f"process {os.getpid()} on {socket.gethostname()}"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from playwatch.codecs import CODECS
-from playwatch.codecs.native import MAX_BYTES, MAX_SAMPLES
+from playwatch.codecs.native import MAX_SAMPLES
 from playwatch.core.intake import Intake, Intaken
 from playwatch.core.metrics import Catalogue
 from playwatch.core.refusals import Reason
@@ -139,7 +139,7 @@ def test_a_time_ahead_is_future(at: object) -> None:
         (b"[" * 100_000, "too_deep"),
         (b'{"a":' * 100_000, "too_deep"),
         (b'{"value": NaN', "malformed"),
-        (b" " * (MAX_BYTES + 1), "too_large"),
+        (b" " * ((4 << 20) + 1), "too_large"),
         (b"[" + b"1," * MAX_SAMPLES + b"1]", "too_large"),
         (
             b'{"metric":"views","value":[' + b"1," * MAX_SAMPLES + b"1]}",

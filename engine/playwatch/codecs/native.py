@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from playwatch.core.intake import Intake
 
-MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_SAMPLES: Final = 100_000
 
 # Anything the decoder may raise: RecursionError for nesting, the others for
@@ -82,8 +81,8 @@ def decode(payload: bytes, intake: Intake) -> None:
     Never raises. More than 4 MiB are not looked at; more than 100,000 samples
     are not taken, so that one message cannot hold up all others.
     """
-    if len(payload) > MAX_BYTES:
-        detail = f"{len(payload)} bytes, at most {MAX_BYTES} are read"
+    if len(payload) > intake.max_bytes:
+        detail = f"{len(payload)} bytes, at most {intake.max_bytes} are read"
         intake.refuse(Refused(Reason.TOO_LARGE, detail))
         return
     try:

@@ -76,6 +76,8 @@ class Intake:
         Which messages were seen before.
     max_age_s, max_ahead_s
         How far a sample's time may lie before and after its arrival.
+    max_bytes
+        Size of a payload above which a codec refuses it unread.
 
     Notes
     -----
@@ -92,12 +94,14 @@ class Intake:
         *,
         max_age_s: float = 3600.0,
         max_ahead_s: float = 60.0,
+        max_bytes: int = 4 << 20,
     ) -> None:
         self._catalogue = catalogue
         self._series = series
         self._sequences = sequences
         self._max_age_ms = round(max_age_s * 1000)
         self._max_ahead_ms = round(max_ahead_s * 1000)
+        self.max_bytes = max_bytes
         self._low = np.array([metric.low for metric in catalogue])
         # An infinite end would let infinity pass.
         self._high = np.nan_to_num([metric.high for metric in catalogue])

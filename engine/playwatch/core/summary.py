@@ -47,11 +47,13 @@ def summarise(incident: Incident, template: str = "") -> str:
     title = incident.measurement.replace("_", " ").capitalize()
     reading = f"{title} {_number(incident.measured_value)}{_unit(incident.unit)}"
     place = f" in {where}" if where else ""
-    hit = (
-        f"{incident.affected_viewers:,} of {incident.sample_size:,} views affected"
-        if incident.affected_viewers != incident.sample_size
-        else f"{incident.sample_size:,} views affected"
-    )
+    views = f"{incident.sample_size:,} {'view' if incident.sample_size == 1 else 'views'}"
+    if not incident.affected_viewers:
+        hit = f"over {views}"
+    elif incident.affected_viewers == incident.sample_size:
+        hit = f"{views} affected"
+    else:
+        hit = f"{incident.affected_viewers:,} of {views} affected"
     return f"{reading} ({incident.bound}){place}: {hit}"
 
 
