@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from playwatch.cli.documents import moment
+from playwatch.config.quantities import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +26,18 @@ def incident_table(incidents: Sequence[Incident]) -> None:
     if not incidents:
         console.print("No incidents.")
         return
-    table = Table("id", "status", "severity", "rule", "where", "value", "bound", "started", "ended")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("id", "status", "severity", "started (UTC)", "for"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
     for incident in incidents:
         table.add_row(
             incident.id,
             incident.status.value,
             incident.severity.word,
-            escape(incident.rule),
-            escape(_where(incident)),
-            f"{incident.measured_value:.4g} {incident.unit}",
-            incident.bound,
-            moment(incident.started_at),
-            moment(incident.resolved_at) or "",
+            _clock(incident.started_at, "%m-%d %H:%M:%S"),
+            _lasted(incident),
+            f"{escape(incident.rule)}: {escape(incident.summary)}",
         )
     console.print(table)
 
@@ -61,10 +64,12 @@ def story_tables(story: IncidentStory) -> None:
     ):
         facts.add_row(name, escape(str(value)))
     console.print(facts)
-    table = Table("delivery", "channel", "status", "at", "outcome", "took", "answer")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("delivery", "channel", "status", "at (UTC)", "outcome", "took", "answer"):
+        table.add_column(name, overflow="fold")
     for delivery in story.deliveries:
         attempts = [record for record in story.attempts if record.delivery.id == delivery.id]
-        what = f"{delivery.action.value} ({delivery.incident.severity.word})"
+        what = f"{delivery.action.value} {delivery.incident.severity.word}"
         if not attempts:
             table.add_row(what, escape(delivery.channel), delivery.status.value, "", "", "", "")
         for record in attempts:
@@ -72,7 +77,7 @@ def story_tables(story: IncidentStory) -> None:
                 what,
                 escape(delivery.channel),
                 delivery.status.value,
-                moment(record.at),
+                _clock(record.at, "%H:%M:%S"),
                 record.outcome,
                 f"{record.duration_ms:.0f} ms",
                 escape(record.detail),
@@ -82,3 +87,13 @@ def story_tables(story: IncidentStory) -> None:
 
 def _where(incident: Incident) -> str:
     return ", ".join(f"{name}={value or '(none)'}" for name, value in incident.breakdowns)
+
+
+def _clock(at: int, form: str) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime(form)
+
+
+def _lasted(incident: Incident) -> str:
+    if incident.resolved_at is None:
+        return "open"
+    return format_duration(round((incident.resolved_at - incident.started_at) / 1000))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WINDOW_S: Final = 5
 """What the values on the board are taken over: the window of the demo's rules."""
 
+DEDUP_PREFIX: Final = "playwatch/"
+"""What stands before an incident's id in its ``dedup_key``."""
+
 _KEPT: Final = 50
 
 
@@ -136,7 +139,7 @@ class Board:
         return [self._row(country, cdn) for country, cdn in PAIRS]
 
     def _receive(self, entry: Entry) -> str:
-        incident = self.incidents.get(entry.dedup_key.removeprefix("playwatch/"))
+        incident = self.incidents.get(entry.dedup_key.removeprefix(DEDUP_PREFIX))
         latency_ms = None
         if incident is not None:
             since_at = incident.opened_at if entry.action == "trigger" else incident.ended_at

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from playwatch.channels.wording import headline
-from playwatch.demo.board import WINDOW_S, moment
+from playwatch.demo.board import DEDUP_PREFIX, WINDOW_S, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ def rendered(board: Board, bounds: Mapping[str, str], entries: int) -> Renderabl
         How many incidents and how many requests to show.
     """
     fault = board.fault
-    now = Text(f"simulation: {fault}", "bold red") if fault else Text("simulation: all is well")
+    now = Text(f"Simulated audience: {fault or 'all is well'}", "bold red" if fault else "bold")
     incidents = list(board.incidents.values())[-entries:]
     receipts = list(board.receipts)[-entries:]
     return Group(
@@ -103,7 +103,7 @@ def rendered(board: Board, bounds: Mapping[str, str], entries: int) -> Renderabl
         _values(board.rows(), bounds),
         Text("Incidents", "bold"),
         _incidents(incidents),
-        Text("PagerDuty stand-in", "bold"),
+        Text("Received by the PagerDuty stand-in, milliseconds after the sample", "bold"),
         _receipts(receipts),
     )
 
@@ -113,12 +113,12 @@ def _values(rows: list[Row], bounds: Mapping[str, str]) -> Table:
     table.add_column("country")
     table.add_column("CDN")
     for title in (
-        f"failures {bounds.get('failures', '')}",
-        f"views in {WINDOW_S} s",
-        f"rebuffering {bounds.get('rebuffering', '')}",
+        f"failures\n{bounds.get('failures', '')}",
+        f"views\nin {WINDOW_S} s",
+        f"rebuffering\n{bounds.get('rebuffering', '')}",
         "viewers",
     ):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for row in rows:
         state = Text("INCIDENT " + ", ".join(row.rules), "bold red") if row.rules else Text("ok")
@@ -141,16 +141,13 @@ def _percent(value: float | None, *, is_bad: bool) -> Text:
 def _incidents(incidents: list[Incident]) -> RenderableType:
     if not incidents:
         return Text("  none yet", "dim")
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table = _list(("opened", 11), ("state", 18), ("what", 20))
     for incident in incidents:
         ended = f"resolved {moment(incident.ended_at)}"
         table.add_row(
-            Text(f"  opened {moment(incident.opened_at)}"),
+            Text(f"  {moment(incident.opened_at)}"),
             Text("OPEN", "bold red") if incident.is_open else Text(ended, "green"),
-            Text(f"{headline(incident)} ({incident.bound})"),
+            Text(headline(incident)),
         )
     return table
 
@@ -158,16 +155,23 @@ def _incidents(incidents: list[Incident]) -> RenderableType:
 def _receipts(receipts: list[Receipt]) -> RenderableType:
     if not receipts:
         return Text("  nothing received yet", "dim")
-    table = Table.grid(padding=(0, 2))
-    for _ in range(5):
-        table.add_column(no_wrap=True, overflow="ellipsis")
+    table = _list(("at", 11), ("action", 7), ("incident", 12), ("key", 9), ("answer", 3), ("ms", 6))
     for receipt in receipts:
         entry, latency_ms = receipt.entry, receipt.latency_ms
         table.add_row(
             Text(f"  {moment(entry.at)}"),
             Text(entry.action, "red" if entry.action == "trigger" else "green"),
-            Text(entry.dedup_key),
-            Text(f"key {entry.key}, {entry.status}"),
-            Text("" if latency_ms is None else f"{latency_ms} ms after its sample"),
+            Text(entry.dedup_key.removeprefix(DEDUP_PREFIX)),
+            Text(f"key {entry.key}"),
+            Text(str(entry.status)),
+            Text("" if latency_ms is None else f"{latency_ms} ms"),
         )
+    return table
+
+
+def _list(*columns: tuple[str, int]) -> Table:
+    """Return a table without lines, whose columns keep a width; the last may be cut."""
+    table = Table.grid(padding=(0, 2))
+    for name, width in columns:
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width)
     return table

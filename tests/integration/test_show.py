@@ -1,0 +1,77 @@
+"""The demo's rules over its simulated audience, and the show in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from playwatch.codecs.native import decode
+from playwatch.config.load import load_config
+from playwatch.core.incidents import Change
+from playwatch.core.intake import Intake
+from playwatch.core.pipeline import Pipeline
+from playwatch.core.samples import Instant
+from playwatch.core.sequences import SequenceTracker
+from playwatch.core.series import SeriesTable
+from playwatch.demo.audience import FIRST_S, PERIOD_S, Audience, FaultKind
+from playwatch.demo.show import show
+from playwatch.demo.stream import TOPIC, payloads
+
+if TYPE_CHECKING:
+    from playwatch.config.schema import Settings
+
+BEGAN_AT = 1_800_000_000_000
+ENVIRON = {"PAGERDUTY_KEY": "0" * 32, "PAGERDUTY_URL": "http://127.0.0.1:1/v2/enqueue"}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    file = resources.files("playwatch.demo").joinpath("demo.yaml")
+    return load_config(Path(str(file)), environ=ENVIRON)
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_every_fault_opens_and_resolves_one_incident_and_nothing_else_does(
+    settings: Settings, seed: int
+) -> None:
+    """Three periods: one fault of each kind, each resolved before the next begins."""
+    catalogue, series, sequences = settings.catalogue(), SeriesTable(1000), SequenceTracker()
+    pipeline = Pipeline(catalogue, series, settings.core_rules(), [], "installation")
+    intake = Intake(catalogue, series, sequences)
+    audience = Audience(seed)
+    turns = []
+    for second in range(FIRST_S + 3 * PERIOD_S):
+        now = Instant(BEGAN_AT + second * 1000, second * 1000)
+        intake.begin(now)
+        for payload in payloads(audience.sample(second), now.at):
+            intake.message(TOPIC, "native")
+            decode(payload, intake)
+        intaken = intake.finish()
+        assert not intaken.rejected
+        turns += [(second, *turn) for turn in pipeline.take(intaken.batch, now).turns]
+        turns += [(second, *turn) for turn in pipeline.tick(now).turns]
+
+    assert [(change, incident.rule) for _, change, incident in turns] == [
+        (change, kind.value) for kind in FaultKind for change in (Change.OPENED, Change.RESOLVED)
+    ]
+    faults = [second // PERIOD_S for second, _, _ in turns]
+    assert faults == [0, 0, 1, 1, 2, 2]
+
+
+async def test_a_show_that_is_stopped_early_is_no_success_when_one_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stop = asyncio.Event()
+    stop.set()
+
+    assert await show(stop, once=True, seed=1, as_json=True) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["incidents"] == {"opened": 0, "resolved": 0}
+    assert captured.err.splitlines()[-1] == (
+        "playwatch: no incident opened and resolved before the demo was stopped"
+    )
