@@ -132,7 +132,7 @@ def test_a_time_ahead_is_future(at: object) -> None:
         (b"{", "malformed"),
         (b"[{},", "malformed"),
         (b'{"metric": "views", "value": 1} x', "malformed"),
-        (b"\xff\xfe", "malformed"),
+        (b"\xff\xfe", "invalid_utf8"),
         (b"12.5", "wrong_type"),
         (b'"text"', "wrong_type"),
         (b"null", "wrong_type"),

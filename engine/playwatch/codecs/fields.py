@@ -78,11 +78,21 @@ def read(
     except msgspec.ValidationError as error:
         raise Refused(wrong, f"{name}: {error}") from None
     except msgspec.DecodeError as error:
-        raise Refused(Reason.MALFORMED, f"{name}: {error}") from None
+        reason = Reason.MALFORMED if _is_utf8(bytes(raw)) else Reason.INVALID_UTF8
+        raise Refused(reason, f"{name}: {error}") from None
     except UnicodeDecodeError as error:
         raise Refused(Reason.INVALID_UTF8, f"{name}: {error.reason}") from None
     except RecursionError:
         raise Refused(Reason.TOO_DEEP, f"{name}: nested too deeply") from None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Return whether bytes are text at all; asked only of what is malformed."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def number(fields: Fields) -> tuple[str | None, int | None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from playwatch.core.series import NEVER, grown
-from playwatch.core.windows import EventClocks, Totals
+from playwatch.core.windows import BUCKETS, EventClocks, Totals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,8 @@ class LatestWindows:
     def add(self, group: NDArray[np.int32], batch: SampleBatch, monotonic_ms: int) -> int:
         """Let samples replace the latest values; return how many were too late."""
         self.reserve_series(int(batch.series.max(initial=-1)) + 1)
-        self.clocks.hear(group, batch.at, monotonic_ms, self._window_ms)
+        # Every silence across a restart is a hole: series may have been forgotten.
+        self.clocks.hear(group, batch.at, monotonic_ms, self._window_ms // BUCKETS)
         in_window = batch.at > self.clocks.newest_at[group] - self._window_ms
         # Sorted by series, time and arrival, the last of each series is its latest.
         order = np.lexsort((batch.at, batch.series))
@@ -99,6 +100,17 @@ class LatestWindows:
         self._count(silent, -1)
         self.series_at[silent] = NEVER
 
+    def empty(self, group: int) -> None:
+        """Leave out all that one window holds."""
+        self.series_at[self.series_group == group] = NEVER
+        self.recount()
+
+    def recount(self) -> None:
+        """Sum the latest values anew; O(series)."""
+        for column in (self.sums, self.views, self.samples):
+            column[:] = 0
+        self._count(np.arange(len(self.series_at), dtype=np.int32), 1)
+
     def totals(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> Totals:
         """Return the sums of the latest values, and over how many series."""
         del at
@@ -107,6 +119,10 @@ class LatestWindows:
     def covers(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which windows have no hole that a restart left."""
         return self.clocks.covers(group, at - self._window_ms)
+
+    def is_whole(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which groups every series had the time to speak in."""
+        return self.clocks.fills(group, at - self._window_ms)
 
     def _count(self, series: NDArray[np.int32], sign: int) -> None:
         """Add each series to its group, or take it out; those never heard do not count."""

@@ -160,6 +160,12 @@ class LifecycleState:
         """Return whether a group has an incident."""
         return bool(self.phase[group] >= Phase.OPEN)
 
+    def begin_anew(self) -> None:
+        """Put pending groups into NORMAL: nobody knows whether their condition held."""
+        pending = np.flatnonzero(self.phase == Phase.PENDING)
+        self.phase[pending] = Phase.NORMAL
+        self.over_since[pending] = NEVER
+
     def settle(self, group: int) -> None:
         """Put a group into NORMAL, where the store knows of no incident."""
         self.phase[group] = Phase.NORMAL

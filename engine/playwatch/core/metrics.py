@@ -72,6 +72,11 @@ class Metric:
     high: float = math.inf
 
     @property
+    def measures_audience(self) -> bool:
+        """True when the value itself is the number of viewers."""
+        return self.views_are_audience and self.merge is Merge.LATEST
+
+    @property
     def title(self) -> str:
         """The key in words: ``playback failure percentage``."""
         return self.key.replace("_", " ")
@@ -180,7 +185,13 @@ HISTORICAL: tuple[Metric, ...] = (
 # ``video-startup-time`` exist in both worlds under one key; the historical
 # definition stands.
 REAL_TIME: tuple[Metric, ...] = (
-    Metric("current_concurrent_viewers", "viewers", Worse.EITHER, merge=Merge.LATEST),
+    Metric(
+        "current_concurrent_viewers",
+        "viewers",
+        Worse.EITHER,
+        merge=Merge.LATEST,
+        views_are_audience=True,
+    ),
     Metric("current_rebuffering_percentage", "%", Worse.HIGH, views_are_audience=True, high=100.0),
     Metric("current_average_bitrate", "bit/s", Worse.LOW, views_are_audience=True),
 )

@@ -110,9 +110,14 @@ class Matcher:
         value = dimensions.get(self.dimension)
         if self.must_be_missing or value is None:
             return value is None and not self.include
-        if any(fnmatchcase(value, pattern) for pattern in self.exclude):
+        if any(_fits(value, pattern) for pattern in self.exclude):
             return False
-        return not self.include or any(fnmatchcase(value, pattern) for pattern in self.include)
+        return not self.include or any(_fits(value, pattern) for pattern in self.include)
+
+
+def _fits(value: str, pattern: str) -> bool:
+    """Return whether a pattern is a value or describes it: names may hold brackets."""
+    return value == pattern or fnmatchcase(value, pattern)
 
 
 @dataclass(frozen=True, slots=True)

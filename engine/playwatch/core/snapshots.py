@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,8 +22,11 @@ from playwatch.core.audience import LatestWindows
 from playwatch.core.lifecycle import LifecycleState
 from playwatch.core.series import NEVER
 from playwatch.core.windows import EventClocks
+from playwatch.errors import SeriesLimitError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from playwatch.core.metrics import Catalogue
@@ -85,31 +88,36 @@ def restore(
         Wall clock of the snapshot; the time since then has passed for every
         event clock.
     """
-    refused = []
+    refused: list[str] = []
     parts: dict[str, Part] = {}
     for name, body in packed.items():
-        try:
+        with _refusing(name, refused):
             parts[name] = _unpack(body)
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            refused.append(f"{name}: {error}")
     rows = np.zeros(0, np.int32)
     if "series" in parts:
-        rows = _restore_series(parts["series"], pipeline.series, catalogue)
+        with _refusing("series", refused):
+            rows = _restore_series(parts["series"], pipeline.series, catalogue, refused)
     if "sequences" in parts:
-        sequences.restore(parts["sequences"][0]["sources"])
+        with _refusing("sequences", refused):
+            sequences.restore(parts["sequences"][0]["sources"])
     known_until = int(pipeline.series.newest_at.max(initial=NEVER))
     away_ms = max(0, now.at - taken_at)
     for watch in pipeline.watches:
-        part = parts.get(f"rule/{watch.rule.name}")
-        if part is None or part[0]["scope"] != watch.rule.scope:
-            watch.counts_after = known_until
-            continue
-        try:
-            _restore_watch(part, watch, rows)
-            _shift(watch, now.monotonic_ms - away_ms - part[0]["monotonic_ms"], now)
-        except (ValueError, KeyError, IndexError) as error:
-            refused.append(f"rule {watch.rule.name}: {error}")
+        name = f"rule/{watch.rule.name}"
+        watch.counts_after = known_until
+        if name in parts:
+            with _refusing(name, refused):
+                _restore_watch(parts[name], watch, rows, away_ms, now)
     return refused
+
+
+@contextmanager
+def _refusing(name: str, refused: list[str]) -> Iterator[None]:
+    """Turn whatever is wrong with a part into words."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the engine starts without what it cannot read
+        refused.append(f"{name}: {str(error) or type(error).__name__}")
 
 
 def _unpack(body: bytes) -> Part:
@@ -131,16 +139,27 @@ def _copy_series(series: SeriesTable, catalogue: Catalogue) -> Part:
     return facts, {**columns, "names": np.frombuffer(names, np.uint8)}
 
 
-def _restore_series(part: Part, series: SeriesTable, catalogue: Catalogue) -> NDArray[np.int32]:
+def _restore_series(
+    part: Part, series: SeriesTable, catalogue: Catalogue, refused: list[str]
+) -> NDArray[np.int32]:
     """Intern the series of a snapshot; return the row that each one has now, -1 for none."""
     facts, columns = part
     names = columns["names"].tobytes().split(b"\n")[: facts["count"]]
     numbers = [catalogue.id_of(key) for key in facts["metrics"]]
     rows = np.full(len(names), -1, np.int32)
+    over_limit: dict[str, int] = {}
     for old, (name, metric) in enumerate(zip(names, columns["metric"].tolist(), strict=True)):
         number = numbers[metric]
-        if number is not None:
+        if number is None:
+            continue
+        try:
             rows[old] = series.intern(number, name)
+        except SeriesLimitError:
+            key = catalogue[number].key
+            over_limit[key] = over_limit.get(key, 0) + 1
+    refused += [
+        f"series: {count} of {key} are beyond the limit" for key, count in over_limit.items()
+    ]
     is_known = rows >= 0
     for column in _SERIES[1:]:
         getattr(series, column)[rows[is_known]] = columns[column][is_known]
@@ -166,33 +185,57 @@ def _copy_watch(watch: Watch) -> Part:
     return facts, columns
 
 
-def _restore_watch(part: Part, watch: Watch, rows: NDArray[np.int32]) -> None:
+def _restore_watch(
+    part: Part, watch: Watch, rows: NDArray[np.int32], away_ms: int, now: Instant
+) -> None:
+    """Fill a fresh watch, completely or not at all; one of another scope stays fresh."""
     facts, columns = part
-    for key in facts["groups"]:
-        watch.groups.intern(tuple(key))
+    if facts["scope"] != watch.rule.scope:
+        return
+    by_ms = now.monotonic_ms - away_ms - int(facts["monotonic_ms"])
+    counts_after, keys = int(facts["counts_after"]), [tuple(key) for key in facts["groups"]]
+    if any(len(key) != len(watch.rule.by) for key in keys):
+        message = "groups that do not fit the rule"
+        raise ValueError(message)
+    for key in keys:
+        watch.groups.intern(key)
     watch.reserve()
-    watch.counts_after = facts["counts_after"]
-    count = len(facts["groups"])
+    for column, saved in _pairs(columns, watch, len(keys)):
+        column[: len(keys)] = saved
+    watch.counts_after = counts_after
+    if isinstance(watch.windows, LatestWindows):
+        _restore_latest(columns, watch.windows, rows)
+    _shift(watch, by_ms, away_ms)
+
+
+def _pairs(
+    columns: dict[str, NDArray[Any]], watch: Watch, count: int
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return each column of a watch with what was saved of it; every pair fits."""
+    pairs = []
     for owner, holder, names in _holders(watch):
         for name in names:
             saved, column = columns[f"{owner}.{name}"], getattr(holder, name)
             if name == "over_since":
                 saved = _fitted(saved, column.shape[1])
-            column[:count] = saved
-    if isinstance(watch.windows, LatestWindows):
-        _restore_latest(columns, watch.windows, rows)
+            if saved.dtype != column.dtype or saved.shape != (count, *column.shape[1:]):
+                message = f"column {name} does not fit"
+                raise ValueError(message)
+            pairs.append((column, saved))
+    return pairs
 
 
 def _restore_latest(
     columns: dict[str, NDArray[Any]], windows: LatestWindows, rows: NDArray[np.int32]
 ) -> None:
-    """Put each series' latest value where its series stands now."""
+    """Put each series' latest value where its series stands now, and sum them anew."""
     saved = len(columns["series_at"])
     rows = np.r_[rows, np.full(max(0, saved - len(rows)), -1, np.int32)][:saved]
     is_known = rows >= 0
     windows.reserve_series(int(rows.max(initial=-1)) + 1)
     for name in LatestWindows.SERIES_COLUMNS:
         getattr(windows, name)[rows[is_known]] = columns[name][is_known]
+    windows.recount()
 
 
 def _fitted(over_since: NDArray[np.int64], tiers: int) -> NDArray[np.int64]:
@@ -204,16 +247,17 @@ def _fitted(over_since: NDArray[np.int64], tiers: int) -> NDArray[np.int64]:
     return fitted
 
 
-def _shift(watch: Watch, by_ms: int, now: Instant) -> None:
+def _shift(watch: Watch, by_ms: int, away_ms: int) -> None:
     """Move a restored watch to this process's clock, and mark what it may have missed."""
     group = np.arange(len(watch.groups), dtype=np.int32)
     clocks = watch.windows.clocks
     clocks.heard_ms[group] += by_ms
     has_samples = clocks.newest_at[group] != NEVER
     clocks.resumed_from[group[has_samples]] = clocks.newest_at[group[has_samples]]
-    # Silence that nobody listened to is no evidence: patience starts again now.
-    active = watch.phases.active()
-    watch.phases.seen_at[active] = clocks.now(active, now.monotonic_ms)
+    # Silence that nobody listened to is no evidence: patience goes on where it was.
+    watch.phases.seen_at[watch.phases.active()] += away_ms
+    if away_ms > (watch.rule.window_s + watch.rule.for_s) * 1000:
+        watch.phases.begin_anew()
 
 
 def _holders(watch: Watch) -> tuple[tuple[str, object, tuple[str, ...]], ...]:

@@ -47,6 +47,8 @@ def summarise(incident: Incident, template: str = "") -> str:
     title = incident.measurement.replace("_", " ").capitalize()
     reading = f"{title} {_number(incident.measured_value)}{_unit(incident.unit)}"
     place = f" in {where}" if where else ""
+    if incident.unit == "viewers":
+        return f"{reading} ({incident.bound}){place}"
     views = f"{incident.sample_size:,} {'view' if incident.sample_size == 1 else 'views'}"
     if not incident.affected_viewers:
         hit = f"over {views}"

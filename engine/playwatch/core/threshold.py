@@ -25,6 +25,7 @@ def judge(
     at: NDArray[np.int64],
     totals: Totals,
     is_covered: NDArray[np.bool_],
+    is_whole: NDArray[np.bool_],
 ) -> VerdictBatch:
     """Return what a threshold says of some groups.
 
@@ -39,6 +40,9 @@ def judge(
     is_covered
         False where a restart left a hole in the window: a breach still
         counts, a recovery does not.
+    is_whole
+        False where the window is younger than its length. A sum can be too
+        small for that reason alone, and then does not count as a breach.
 
     Notes
     -----
@@ -47,14 +51,18 @@ def judge(
     """
     is_absent = totals.samples <= 0
     views = totals.views.astype(np.float64)
-    if metric.views_are_audience:
+    if metric.measures_audience:
+        views = np.where(is_absent, 0.0, totals.sums)
+    elif metric.views_are_audience:
         views = np.divide(views, totals.samples, out=np.zeros_like(views), where=~is_absent)
     value = value_of(metric, totals)
     is_enough = ~is_absent & ~np.isnan(value) & (views >= min_views)
+    grows = metric.merge is not Merge.MEAN and not condition.comparison.is_upward
+    may_breach = is_enough & is_whole if grows else is_enough
     tier = np.full(len(group), -1, np.int8)
     bound = np.full(len(group), condition.tiers[0].limit)
     for number, level in enumerate(condition.tiers):
-        crossed = is_enough & condition.comparison.holds(value, level.limit)
+        crossed = may_breach & condition.comparison.holds(value, level.limit)
         tier[crossed] = number
         bound[crossed] = level.limit
     is_breach = tier >= 0

@@ -68,6 +68,8 @@ class Watch:
         )
         self.open: dict[int, Incident] = {}
         self.counts_after = counts_after
+        self._emptied_at: dict[int, int] = {}
+        self._opened_at: dict[int, int] = {}
         self._installation = installation
 
     def take(self, series: SeriesTable, settled: Settled, monotonic_ms: int) -> tuple[Touched, int]:
@@ -96,6 +98,7 @@ class Watch:
             at,
             self.windows.totals(group, at),
             self.windows.covers(group, at),
+            self.windows.is_whole(group, at),
         )
         return [self._turn(transition) for transition in self.phases.step(verdicts)]
 
@@ -117,6 +120,7 @@ class Watch:
         group = self.groups.intern(tuple(value for _, value in incident.breakdowns))
         self.reserve()
         self.open[group] = incident
+        self._opened_at[group] = incident.opened_at
         clocks = self.windows.clocks
         if clocks.newest_at[group] == NEVER:
             clocks.newest_at[group] = incident.opened_at
@@ -128,10 +132,16 @@ class Watch:
         self.phases.reopen(group, reached, incident.peak_value, now.at)
 
     def disown_others(self) -> None:
-        """Put groups into NORMAL that the snapshot has open and the store has not."""
-        for group in self.phases.active():
-            if int(group) not in self.open and self.phases.is_open(int(group)):
-                self.phases.settle(int(group))
+        """Put groups into NORMAL that the snapshot has open and the store has not.
+
+        Their incident ended after the snapshot, so the bad window that the
+        snapshot holds has been outlived; judged again it would page again.
+        """
+        for group in map(int, self.phases.active()):
+            if group not in self.open and self.phases.is_open(group):
+                self.phases.settle(group)
+                self.windows.empty(group)
+                self._emptied_at[group] = int(self.windows.clocks.newest_at[group])
 
     def _mine(
         self, series: SeriesTable, batch: SampleBatch
@@ -147,6 +157,8 @@ class Watch:
             return
         batch, group = self._mine(series, withdrawn)
         was_counted = batch.at > self.counts_after
+        for row, emptied_at in self._emptied_at.items():
+            was_counted &= (group != row) | (batch.at > emptied_at)
         if was_counted.any():
             self.windows.withdraw(group[was_counted], batch.take(was_counted))
 
@@ -164,10 +176,13 @@ class Watch:
 
     def _opened(self, transition: Transition) -> Incident:
         breakdowns = self.groups.breakdowns(transition.group)
+        # Two incidents in one millisecond, as corrections can bring, are two.
+        last_at = self._opened_at.get(transition.group, NEVER)
+        opened_at = self._opened_at[transition.group] = max(transition.at, last_at + 1)
         key = incident_key(self.rule, breakdowns)
         tier = self.condition.tiers[transition.tier]
         incident = Incident(
-            id=incident_id(self._installation, key, transition.at),
+            id=incident_id(self._installation, key, opened_at),
             incident_key=key,
             rule=self.rule.name,
             scope=self.rule.scope,
@@ -184,7 +199,7 @@ class Watch:
             sample_size=round(transition.views),
             affected_viewers=self._affected(transition),
             started_at=transition.since_at,
-            opened_at=transition.at,
+            opened_at=opened_at,
             window_s=self.rule.window_s,
             runbook=self.rule.runbook,
         )
@@ -211,18 +226,22 @@ class Watch:
             if has_expired
             else f"{self.condition.resolve} for {self.rule.resolve_for_s:g} s"
         )
+        # The event clock may have stepped back since the opening.
+        ended_at = max(transition.at, incident.opened_at)
         return replace(
             incident,
             status=Status.EXPIRED if has_expired else Status.CLOSED,
             reason=reason,
-            resolved_at=transition.since_at,
-            ended_at=transition.at,
+            resolved_at=max(transition.since_at, incident.started_at),
+            ended_at=ended_at,
             measured_value_on_close=None if math.isnan(transition.value) else transition.value,
             peak_value=transition.peak,
         )
 
     def _affected(self, transition: Transition) -> int:
-        """Return how many of the views were hit: the share for a percentage, else all."""
+        """Return how many views were hit: the share for a percentage, none for an audience."""
+        if self.metric.measures_audience:
+            return 0
         share = transition.value / 100 if self.metric.is_proportion else 1.0
         return round(share * transition.views)
 

@@ -12,7 +12,9 @@ left out; what is younger corrects its bucket.
 
 After a start the past may have a hole: samples that came between the snapshot
 and the stop, and while nobody listened. Until the window has moved past it a
-group is not *covered*, and may breach but not recover.
+group is not *covered*, and may breach but not recover. A sum that is too small
+is no breach either, until the window is *whole*: covered, and heard from the
+group for its whole length. Missing samples make a sum small, never a mean.
 
 The inelegant part: the clock can step back a little, when a sample arrives
 later than its timestamp promised. Durations measured with it are never
@@ -56,13 +58,14 @@ class Totals(NamedTuple):
 class EventClocks:
     """The event clock of every group of one rule, and what it still has to see."""
 
-    COLUMNS: ClassVar = ("newest_at", "heard_ms", "resumed_from", "hole_until")
+    COLUMNS: ClassVar = ("newest_at", "heard_ms", "resumed_from", "hole_until", "first_at")
 
     def __init__(self) -> None:
         self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
         self.heard_ms: NDArray[np.int64] = np.zeros(0, np.int64)
         self.resumed_from: NDArray[np.int64] = np.zeros(0, np.int64)
         self.hole_until: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.first_at: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def reserve(self, capacity: int) -> None:
         """Make room for so many groups."""
@@ -70,6 +73,7 @@ class EventClocks:
         self.heard_ms = grown(self.heard_ms, capacity, 0)
         self.resumed_from = grown(self.resumed_from, capacity, NEVER)
         self.hole_until = grown(self.hole_until, capacity, NEVER)
+        self.first_at = grown(self.first_at, capacity, NEVER)
 
     def hear(
         self, group: NDArray[np.int32], at: NDArray[np.int64], monotonic_ms: int, patience_ms: int
@@ -85,6 +89,10 @@ class EventClocks:
         if waiting.any():
             self._resume(group[waiting], at[waiting], patience_ms)
         is_newer = at > self.newest_at[group]
+        is_first = self.first_at[group] == NEVER
+        if is_first.any():
+            self.first_at[group[is_first]] = np.iinfo(np.int64).max
+            np.minimum.at(self.first_at, group[is_first], at[is_first])
         np.maximum.at(self.newest_at, group, at)
         self.heard_ms[group[is_newer]] = monotonic_ms
 
@@ -109,6 +117,10 @@ class EventClocks:
         """Return which groups have no hole after a time."""
         known: NDArray[np.bool_] = self.resumed_from[group] == NEVER
         return known & (since >= self.hole_until[group])
+
+    def fills(self, group: NDArray[np.int32], since: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which groups have been heard of, without a hole, since a time."""
+        return self.covers(group, since) & (since >= self.first_at[group])
 
 
 class RingWindows:
@@ -165,6 +177,11 @@ class RingWindows:
         """Take back samples that were counted before and have been replaced."""
         self._pour(group, batch, -1)
 
+    def empty(self, group: int) -> None:
+        """Leave out all that one window holds."""
+        for column in (self.sums, self.views, self.samples):
+            column[group] = 0
+
     def totals(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> Totals:
         """Return what the windows of some groups hold at their event times."""
         first = at // self.bucket_ms - (BUCKETS - 1)
@@ -183,7 +200,14 @@ class RingWindows:
 
     def covers(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which windows have no hole that a restart left."""
-        return self.clocks.covers(group, (at // self.bucket_ms - (BUCKETS - 1)) * self.bucket_ms)
+        return self.clocks.covers(group, self._start(at))
+
+    def is_whole(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which windows are covered and have been filled for their whole length."""
+        return self.clocks.fills(group, self._start(at))
+
+    def _start(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        return (at // self.bucket_ms - (BUCKETS - 1)) * self.bucket_ms
 
     def _advance(self, group: NDArray[np.int32]) -> None:
         """Empty the buckets that the clocks have newly entered."""
