@@ -99,16 +99,9 @@ async def running(
     rng = rng or random.Random()  # noqa: S311 - jitter, not secrets
     telemetry = Telemetry()
     async with AsyncExitStack() as stack:
-        store: Store = (
-            MemoryStore()
-            if is_dry_run
-            else await SqliteStore.open(settings.store.path, clock=clock)
-        )
+        store = await _store(settings, clock, is_dry_run=is_dry_run)
         stack.push_async_callback(store.close)
-        mqtt = await _broker(settings.mqtt, stack)
-        if is_dry_run:
-            # Its own name: the session of the running engine must not be taken over.
-            mqtt = mqtt.model_copy(update={"client_id": None, "session_expiry_s": 0.0})
+        mqtt = await _broker(settings.mqtt, stack, is_dry_run=is_dry_run)
         channels = [_channel(one, clock, is_dry_run=is_dry_run) for one in settings.channels]
         for channel in channels:
             stack.push_async_callback(channel.close)
@@ -175,7 +168,13 @@ async def _evaluator(
     ]
     installation = await store.installation()
     pipeline = Pipeline(catalogue, series, settings.core_rules(), routes, installation)
-    intake = Intake(catalogue, series, sequences, max_age_s=settings.limits.max_age_s)
+    intake = Intake(
+        catalogue,
+        series,
+        sequences,
+        max_age_s=settings.limits.max_age_s,
+        max_bytes=settings.limits.max_payload_bytes,
+    )
     return Evaluator(
         pipeline,
         intake,
@@ -189,8 +188,17 @@ async def _evaluator(
     )
 
 
-async def _broker(mqtt: MqttSettings, stack: AsyncExitStack) -> MqttSettings:
+async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store:
+    if is_dry_run:
+        return MemoryStore()
+    return await SqliteStore.open(settings.store.path, clock=clock)
+
+
+async def _broker(mqtt: MqttSettings, stack: AsyncExitStack, *, is_dry_run: bool) -> MqttSettings:
     """Return how to reach the broker, after starting our own where asked to."""
+    if is_dry_run:
+        # Its own name: the session of a running engine must not be taken over.
+        mqtt = mqtt.model_copy(update={"client_id": None, "session_expiry_s": 0.0})
     if not mqtt.embedded:
         return mqtt
     broker = await stack.enter_async_context(EmbeddedBroker(mqtt.listen))

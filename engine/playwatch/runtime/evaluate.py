@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from playwatch.core.metrics import Catalogue
     from playwatch.core.pipeline import Pipeline, Step
     from playwatch.core.sequences import SequenceTracker
-    from playwatch.ports import Arrivals, Clock, Source, Store
+    from playwatch.ports import Arrivals, Clock, Message, Source, Store
     from playwatch.runtime.refused import RefusalLog
     from playwatch.telemetry import Telemetry
 
@@ -48,7 +48,15 @@ log = logging.getLogger("playwatch.evaluate")
 
 
 class Evaluator:
-    """Turns what sources bring into committed incidents and deliveries."""
+    """Turns what sources bring into committed incidents and deliveries.
+
+    Parameters
+    ----------
+    pipeline, intake, sequences, catalogue
+        The core; nobody else may touch them while the evaluator runs.
+    wake_outbox
+        Called with deliveries that were just committed.
+    """
 
     def __init__(
         self,
@@ -154,13 +162,17 @@ class Evaluator:
         self._intake.begin(now)
         for message in arrivals.messages:
             self._intake.message(message.topic, message.codec)
-            try:
-                CODECS[message.codec](message.payload, self._intake)
-            except Exception as error:  # the same bytes would end the next engine too
-                log.exception("codec %s failed on a message of %s", message.codec, message.topic)
-                detail = f"internal error: {type(error).__name__}"
-                self._intake.refuse(Refused(Reason.MALFORMED, detail))
+            self._read(message)
         return self._intake.finish()
+
+    def _read(self, message: Message) -> None:
+        """Put the samples of one message into the intake, whatever its bytes are."""
+        try:
+            CODECS[message.codec](message.payload, self._intake)
+        except Exception as error:  # the same bytes would end the next engine too
+            log.exception("codec %s failed on a message of %s", message.codec, message.topic)
+            detail = f"internal error: {type(error).__name__}"
+            self._intake.refuse(Refused(Reason.MALFORMED, detail))
 
     def _count(self, intaken: Intaken, step: Step, now: Instant) -> None:
         telemetry = self._telemetry

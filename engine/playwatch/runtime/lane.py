@@ -100,18 +100,27 @@ class Lane:
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Send until cancelled; each delivery in flight is a task of the group."""
+        told = ""
         while True:
             try:
                 wait_s = await self._dispatch(tasks)
+                told = ""
             except StoreError as error:
-                log.error("channel %s: %s", self._channel.name, error)  # noqa: TRY400 - a sentence
+                if str(error) != told:
+                    told = str(error)
+                    log.error("channel %s, trying again: %s", self._channel.name, told)  # noqa: TRY400 - a sentence
                 wait_s = _STORE_RETRY_S
             await self._alarm.wait(wait_s)
 
     async def drain(self) -> None:
-        """Wait until nothing is in flight; what still is when cancelled is given up."""
-        sending = list(self._busy.values())
-        await asyncio.gather(*sending, return_exceptions=True)
+        """Wait until nothing is in flight."""
+        if self._busy:
+            await asyncio.wait(self._busy.values())
+
+    def abandon(self) -> None:
+        """Wait no longer for what is in flight; it stays pending in the store."""
+        for task in self._busy.values():
+            task.cancel()
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> float | None:
         """Start what is due; return how long to wait for more, None for a wake-up."""
@@ -183,7 +192,10 @@ class Lane:
         elif following.status is DeliveryStatus.DEAD:
             log.error("%s given up: %s", what, following.reason)
         elif isinstance(attempt, Retry):
-            log.warning("%s failed, next try in %.1f s: %s", what, wait_s, following.reason)
+            # Each doubling of the attempts: an outage of days must not fill a disk.
+            is_told = following.attempts.bit_count() == 1
+            level = logging.WARNING if is_told else logging.DEBUG
+            log.log(level, "%s failed, next try in %.1f s: %s", what, wait_s, following.reason)
 
     def _judge(self, attempt: Attempt, wait_s: float) -> None:
         """Keep what an attempt says of the channel, and hold the lane if need be."""

@@ -76,8 +76,9 @@ class Outbox:
         """
         for loop in self._loops:
             loop.cancel()
-        # What is out when the time is over is cancelled with the wait for it.
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))
+        for lane in self._lanes.values():
+            lane.abandon()
         self._recording.cancel()

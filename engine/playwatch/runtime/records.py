@@ -7,13 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from playwatch.errors import StoreError
+from playwatch.runtime.alarm import Alarm
 
 if TYPE_CHECKING:
     from playwatch.ports import AttemptRecord, Clock, Store
 
     Waiting = tuple[AttemptRecord, asyncio.Future[None]]
 
-_RETRY_S: Final = 1.0
+_RETRY_MS: Final = 1_000
 
 log = logging.getLogger("playwatch.delivery")
 
@@ -31,7 +32,8 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._waiting: list[Waiting] = []
-        self._has_work = asyncio.Event()
+        self._refused: list[Waiting] = []
+        self._alarm = Alarm(clock)
         self._complaint = ""
 
     @property
@@ -43,36 +45,40 @@ class Recorder:
         """Return once an attempt is stored."""
         stored = asyncio.get_running_loop().create_future()
         self._waiting.append((record, stored))
-        self._has_work.set()
+        self._alarm.ring()
         await stored
 
     async def run(self) -> None:
         """Commit what was collected, until cancelled."""
+        retry_at_ms = 0
         while True:
-            await self._has_work.wait()
-            self._has_work.clear()
+            left_s = (retry_at_ms - self._clock.monotonic_ms()) / 1000
+            await self._alarm.wait(left_s if self._refused else None)
             taken, self._waiting = self._waiting, []
-            refused = await self._refused(taken)
+            if self._refused and self._clock.monotonic_ms() >= retry_at_ms:
+                taken, self._refused = [*self._refused, *taken], []
+            refused, complaint = await self._sort_out(taken)
             if refused:
-                await self._clock.sleep(_RETRY_S)
-                self._waiting = [*refused, *self._waiting]
-                self._has_work.set()
+                self._refused += refused
+                retry_at_ms = self._clock.monotonic_ms() + _RETRY_MS
+            self._complain(complaint)
 
-    async def _refused(self, taken: list[Waiting]) -> list[Waiting]:
-        """Commit together, or one by one if that fails; return what was refused."""
-        complaint = await self._commit(taken)
+    def _complain(self, complaint: str) -> None:
+        """Say once what the store refuses, until it refuses something else or nothing."""
+        if not self._refused:
+            self._complaint = ""
+        elif complaint and complaint != self._complaint:
+            log.error("cannot record what was sent, trying again: %s", complaint)
+            self._complaint = complaint
+
+    async def _sort_out(self, taken: list[Waiting]) -> tuple[list[Waiting], str]:
+        """Commit together, or one by one if that fails; return what was refused, and why."""
+        complaint = await self._commit(taken) if taken else ""
         if not complaint:
-            refused = []
-        elif len(taken) == 1:
-            refused = taken
-        else:
-            refused = [one for one in taken if await self._commit([one])]
-        if not refused:
-            complaint = ""
-        elif complaint != self._complaint:
-            log.error("cannot record %d attempts, trying again: %s", len(refused), complaint)
-        self._complaint = complaint
-        return refused
+            return [], ""
+        if len(taken) == 1:
+            return taken, complaint
+        return [one for one in taken if await self._commit([one])], complaint
 
     async def _commit(self, taken: list[Waiting]) -> str:
         """Commit and wake who waits; return the complaint of the store, empty for none."""
