@@ -192,14 +192,17 @@ class NaiveWatch:
         bucket_ms = self.bucket_ms
         return (at // bucket_ms - (BUCKETS - 1)) * bucket_ms >= first_at
 
+    def views(self, totals: Totals) -> float:
+        if self.metric.measures_audience:
+            return totals.sums
+        if self.metric.views_are_audience:
+            return totals.views / totals.samples
+        return float(totals.views)
+
     def verdict(self, group: Group, totals: Totals, at: int) -> Verdict:
         if totals.samples == 0:
             return Verdict("ABSENT", -1, math.nan, 0.0)
-        views = float(totals.views)
-        if self.metric.measures_audience:
-            views = totals.sums
-        elif self.metric.views_are_audience:
-            views = totals.views / totals.samples
+        views = self.views(totals)
         if self.metric.merge is not Merge.MEAN:
             value = totals.sums
         elif totals.views > 0:
