@@ -18,7 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from playwatch import __version__
 
 # When a counter was made is of no use here and doubles the page.
-disable_created_metrics()  # type: ignore[no-untyped-call] - the library's own lapse
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lapse
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
