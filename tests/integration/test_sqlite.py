@@ -97,6 +97,7 @@ def plain_folder() -> Iterator[Path]:
     """Give a folder of an ordinary user, and be that user while a test runs."""
     folder = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
+    shipped_migrations()  # read while the source is in reach: it may lie in root's own folder
     if is_root:
         os.chown(folder, NOBODY, NOBODY)
         os.seteuid(NOBODY)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ APPLICATION_ID: Final = 1349286263
 _BUSY_S: Final = 5.0
 
 
+@cache
 def shipped_migrations() -> dict[int, str]:
     """Return the SQL of every migration by the version it leads to, ascending."""
     folder = resources.files(__package__) / "migrations"
