@@ -11,7 +11,7 @@ from playwatch.core.deliveries import Action
 from playwatch.core.metrics import Catalogue
 from playwatch.core.pipeline import Pipeline
 from playwatch.core.routing import Route
-from playwatch.core.rules import Bound, Comparison, Rule, Severity, Threshold, Tier
+from playwatch.core.rules import Bound, Comparison, NoData, Rule, Severity, Threshold, Tier
 from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable, canonical_dimensions
@@ -20,10 +20,12 @@ from playwatch.core.snapshots import copy_state, pack, restore
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from playwatch.core.decisions import Decision
     from playwatch.core.deliveries import Delivery
+    from playwatch.core.hours import ActiveHours
     from playwatch.core.incidents import Incident
     from playwatch.core.pipeline import Step
-    from playwatch.core.rules import Matcher
+    from playwatch.core.rules import Aggregate, Matcher
     from playwatch.core.watches import Watch
 
 START = 1_800_000_000_000
@@ -63,6 +65,11 @@ def a_rule(
     resolve_for_s: float = 0.0,
     min_views: int = 0,
     expire_after_s: float = 86_400.0,
+    aggregate: Aggregate | None = None,
+    confidence: float = 0.0,
+    no_data: NoData = NoData(),  # noqa: B008 - it is frozen
+    flap_within_s: float = 0.0,
+    active: ActiveHours | None = None,
 ) -> Rule:
     """Return a rule that reads like its configuration."""
     return Rule(
@@ -76,6 +83,11 @@ def a_rule(
         resolve_for_s=resolve_for_s,
         min_views=min_views,
         expire_after_s=expire_after_s,
+        aggregate=aggregate,
+        confidence=confidence,
+        no_data=no_data,
+        flap_within_s=flap_within_s,
+        active=active,
     )
 
 
@@ -90,6 +102,7 @@ class Stage:
         self.monotonic_ms = 0
         self.incidents: dict[str, Incident] = {}
         self.deliveries: list[Delivery] = []
+        self.decisions: list[Decision] = []
         self.log: list[tuple[str, Incident]] = []
         self.late = 0
         self._fresh()
@@ -207,6 +220,7 @@ class Stage:
         for incident in step.changes.incidents:
             self.incidents[incident.id] = incident
         self.deliveries += step.changes.deliveries
+        self.decisions += step.changes.decisions
         self.late += step.late
         self.log += [(change.value, incident) for change, incident in step.turns]
         return [change.value for change, _ in step.turns]

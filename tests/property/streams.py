@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC
 
 from hypothesis import strategies as st
 
-from playwatch.core.rules import Matcher, Rule
+from playwatch.core.hours import ActiveHours
+from playwatch.core.rules import Aggregate, Matcher, NoData, NoDataPolicy, Rule
 from tests import naive
 from tests.stage import Sample, Stage, a_rule
 
@@ -26,6 +28,13 @@ PLACES: tuple[dict[str, str], ...] = (
 )
 
 SEEDS = st.integers(0, 2**32)
+
+_AGGREGATES = (Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.MEAN, Aggregate.SUM)
+# The stage starts at 08:00 UTC on a Friday.
+_HOURS = (
+    ActiveHours(UTC, first=8 * 60 + 2, end=8 * 60 + 5),
+    ActiveHours(UTC, frozenset({4}), first=8 * 60 + 3, end=8 * 60),
+)
 
 _LAGS_S = [0, 0, 0, 1, 2, 3, 30, 59, 61, 300, -1, -30]
 _PAUSES_MS = [0, 0, 1, 400, 1000, 1000, 3000, 20_000, 60_000, 400_000]
@@ -53,10 +62,17 @@ def _rule(draw: st.DrawFn, name: str) -> Rule:
     resolve = draw(st.sampled_from(["", "inward"]))
     opposite = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}[comparison]
     two_tiers = draw(st.booleans())
+    metric = draw(st.sampled_from((MEAN, MEAN, *METRICS)))
+    aggregate = draw(st.sampled_from((None, None, *_AGGREGATES)))
+    if aggregate is Aggregate.SUM and metric != SUM:
+        aggregate = None
+    is_mean = metric == MEAN and aggregate in {None, Aggregate.MEAN}
+    window_s = draw(st.sampled_from([1.0, 10.0, 60.0]))
+    policy = draw(st.sampled_from((NoDataPolicy.KEEP, *NoDataPolicy)))
     return a_rule(
         f"{comparison} {low + outward * 2 if two_tiers else low}",
         name=name,
-        metric=draw(st.sampled_from((MEAN, MEAN, *METRICS))),
+        metric=metric,
         warning=low if two_tiers else None,
         resolve=f"{opposite} {low - outward}" if resolve else "",
         where=draw(
@@ -65,11 +81,16 @@ def _rule(draw: st.DrawFn, name: str) -> Rule:
             )
         ),
         by=draw(st.sampled_from([(), (), ("country",), ("country", "cdn")])),
-        window_s=draw(st.sampled_from([1.0, 10.0, 60.0])),
+        window_s=window_s,
         for_s=draw(st.sampled_from([0.0, 5.0, 20.0, 70.0])),
         resolve_for_s=draw(st.sampled_from([0.0, 5.0, 70.0])),
         min_views=draw(st.sampled_from([0, 0, 4])),
         expire_after_s=draw(st.sampled_from([30.0, 300.0, 86_400.0])),
+        aggregate=aggregate,
+        confidence=draw(st.sampled_from([0.0, 0.0, 0.6, 0.9])) if is_mean else 0.0,
+        no_data=NoData(policy, window_s + draw(st.sampled_from([0.0, 10.0, 120.0]))),
+        flap_within_s=draw(st.sampled_from([0.0, 0.0, 5.0, 90.0])),
+        active=draw(st.sampled_from([None, None, None, *_HOURS])),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playwatch.core.lifecycle import Phase
+from playwatch.core.phases import Phase
 from playwatch.core.threshold import judge
 from playwatch.core.verdicts import Verdict
 from tests.naive import NaivePipeline, NaiveWatch, Turn
@@ -24,6 +24,8 @@ from tests.property.streams import (
 from tests.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from playwatch.core.incidents import Change, Incident
     from playwatch.core.rules import Rule
     from playwatch.core.watches import Watch
@@ -42,11 +44,18 @@ def turn_of(change: Change, incident: Incident) -> Turn:
         value=incident.measured_value,
         peak=incident.peak_value,
         threshold=incident.threshold,
+        flaps=incident.flaps,
+        is_silence=incident.is_silence,
     )
 
 
-def turns_of(news: list[tuple[Change, Incident]]) -> list[Turn]:
-    return sorted(turn_of(change, incident) for change, incident in news)
+def turns_of(news: list[tuple[Change, Incident]]) -> list[str]:
+    return comparable(turn_of(change, incident) for change, incident in news)
+
+
+def comparable(turns: Iterable[Turn]) -> list[str]:
+    """Return turns in one order and as text, where NaN equals itself."""
+    return sorted(repr(turn) for turn in turns)
 
 
 def assert_alike(fast: Watch, slow: NaiveWatch, monotonic_ms: int) -> None:
@@ -61,9 +70,7 @@ def assert_alike(fast: Watch, slow: NaiveWatch, monotonic_ms: int) -> None:
     totals = fast.windows.totals(group, at)
     covered = fast.windows.covers(group, at)
     whole = fast.windows.is_whole(group, at)
-    verdicts = judge(
-        fast.condition, fast.metric, fast.rule.min_views, group, at, totals, covered, whole
-    )
+    verdicts = judge(fast.rule, fast.condition, fast.metric, group, at, totals, covered, whole)
     for i, key in enumerate(heard):
         expected_at = slow.clocks[key].now(monotonic_ms)
         expected = slow.totals(key, expected_at)
@@ -91,7 +98,7 @@ def assert_equal(its_rules: list[Rule], stream: list[Happening]) -> None:
             step = stage.pipeline.take(stage.batch_of(samples), stage.now)
             expected = slow.take(naive_samples(samples), stage.monotonic_ms)
 
-        assert sorted(expected) == turns_of(list(step.turns))
+        assert comparable(expected) == turns_of(list(step.turns))
         for watch, twin in zip(stage.pipeline.watches, slow.watches, strict=True):
             assert_alike(watch, twin, stage.monotonic_ms)
 

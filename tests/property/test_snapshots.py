@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
@@ -25,7 +26,8 @@ def news(stage: Stage) -> list[tuple[object, ...]]:
             one.opened_at,
             one.resolved_at,
             one.ended_at,
-            one.peak_value,
+            # An incident of silence has no peak, and not-a-number equals nothing.
+            None if math.isnan(one.peak_value) else one.peak_value,
         )
         for word, one in stage.log
     ]

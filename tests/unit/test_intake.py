@@ -303,3 +303,16 @@ def test_the_longest_dimensions_are_taken() -> None:
     longest: dict[str, object] = {f"{number:064}": "ü" * 256 for number in range(32)}
 
     assert clean_dimensions(longest) == longest
+
+
+def test_every_topic_of_a_read_is_told_with_the_sources_named_there(intake: Intake) -> None:
+    intake.hear("edge-1")
+    intake.message("second", "native")
+    intake.message("first", "native")
+    intake.hear("edge-2")
+
+    assert {topic: sorted(s) for topic, s in intake.finish().heard.items()} == {
+        "first": ["edge-1", "edge-2"],
+        "second": [],
+    }
+    assert intake.finish().heard == {}

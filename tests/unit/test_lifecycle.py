@@ -6,25 +6,25 @@ import re
 
 import pytest
 
-from playwatch.core import lifecycle
+from playwatch.core import phases
 from playwatch.core.incidents import Change, Status
-from playwatch.core.lifecycle import TABLE, Phase
+from playwatch.core.phases import TABLE, Phase
 from playwatch.core.rules import Severity
 from tests.stage import START, Stage, a_rule
 
 
 def test_the_table_is_the_one_that_its_docstring_shows() -> None:
-    assert lifecycle.__doc__ is not None
+    assert phases.__doc__ is not None
     rows = re.findall(
-        r"^(clear|hold|breach|absent)(, held)? +([A-Z]+) +([A-Z]+) +([A-Z]+) +([A-Z]+)$",
-        lifecycle.__doc__,
+        r"^(clear|hold|breach|absent|gone)(, \w+)?" + r" +([A-Z]+)" * 5 + "$",
+        phases.__doc__,
         re.MULTILINE,
     )
-    symbols = {"clear": 0, "hold": 2, "breach": 4, "absent": 6}
+    symbols = {"clear": 0, "hold": 2, "breach": 4, "absent": 6, "gone": 8}
 
-    assert len(rows) == 8
+    assert len(rows) == TABLE.shape[1] == 10
     for verdict, held, *after in rows:
-        symbol = symbols[verdict] + bool(held)
+        symbol = symbols[verdict] + (held in {", held", ", resolves"})
         assert after == [Phase(TABLE[phase, symbol]).name for phase in Phase]
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -15,10 +14,26 @@ from playwatch.config.bounds import (
     check_tiers,
     threshold_of,
 )
-from playwatch.config.fields import Dimension, Seconds, Strict, Text, Whole, mistake, reading
-from playwatch.config.matching import PatternField  # noqa: TC001 - pydantic reads the annotation
+from playwatch.config.fields import (
+    Choice,
+    Dimension,
+    Flag,
+    Number,
+    Seconds,
+    Strict,
+    Text,
+    Whole,
+    mistake,
+    reading,
+)
+from playwatch.config.hours import HoursSettings  # noqa: TC001 - pydantic reads the annotation
+from playwatch.config.links import WebUrl  # noqa: TC001 - the same
+from playwatch.config.matching import PatternField  # noqa: TC001 - the same
+from playwatch.config.no_data import NoDataField, NoDataSettings
+from playwatch.config.quantities import format_duration
 from playwatch.config.template import check_template
-from playwatch.core.rules import Bound, Rule
+from playwatch.core.metrics import Merge
+from playwatch.core.rules import Aggregate, Bound, OnEdit, Rule
 
 if TYPE_CHECKING:
     from playwatch.core.metrics import Metric
@@ -50,22 +65,16 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def web_url(value: str) -> str:
-    """Return a URL of the web; anything else is a mistake."""
-    try:
-        parts = urlsplit(value)
-        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        is_web = False
-    if not is_web or re.search(r"[\s\x00-\x1f]", value):
-        message = "is not a URL of the web"
-        raise mistake(message, "it starts with https:// or http://")
-    return value
-
-
 Name = Annotated[Text, AfterValidator(_name)]
 """A name: letters, digits, ``-``, ``_`` and ``.``."""
+
+
+class FlapSettings(Strict):
+    """How a run of flapping stays one incident."""
+
+    within_s: Seconds = Field(
+        ge=1, le=_DAY_S, validation_alias="within", serialization_alias="within"
+    )
 
 
 class RuleSettings(Strict):
@@ -89,6 +98,7 @@ class RuleSettings(Strict):
         validation_alias="window",
         serialization_alias="window",
     )
+    aggregate: Annotated[Literal["mean", "sum", "min", "max", "last"], Choice] | None = None
     trigger: TiersField
     for_s: Seconds = Field(
         default=0.0, ge=0, le=_HOLD_LIMIT_S, validation_alias="for", serialization_alias="for"
@@ -100,6 +110,10 @@ class RuleSettings(Strict):
         serialization_alias="resolve_for",
     )
     min_views: Whole = Field(default=0, ge=0)
+    confidence: Number | None = Field(default=None, ge=0.5, lt=1)
+    no_data: NoDataField = NoDataSettings()
+    flap: FlapSettings | None = None
+    active: HoursSettings | None = None
     expire_after_s: Seconds = Field(
         default=_DAY_S,
         ge=1,
@@ -108,7 +122,9 @@ class RuleSettings(Strict):
         serialization_alias="expire_after",
     )
     summary: Text | None = None
-    runbook: Annotated[Text, AfterValidator(web_url)] | None = None
+    runbook: WebUrl | None = None
+    repage_on_rise: Flag = False
+    on_edit: Annotated[Literal["keep", "close"], Choice] = "keep"
 
     @field_validator("metric")
     @classmethod
@@ -121,6 +137,16 @@ class RuleSettings(Strict):
         near = known.catalogue.suggest(key)
         message = f"'{key}' is not a known metric"
         raise mistake(message, f"did you mean {near}?" if near else "add it under metrics")
+
+    @field_validator("aggregate")
+    @classmethod
+    def _adds_up(cls, aggregate: str | None, info: ValidationInfo) -> str | None:
+        metric = _metric(info)
+        if aggregate == Aggregate.SUM.value and metric and metric.merge is not Merge.SUM:
+            message = f"samples of {metric.key} cannot be added up"
+            own = metric.aggregate.value
+            raise mistake(message, f"leave it out for {own}, or write mean, min, max or last")
+        return aggregate
 
     @field_validator("trigger")
     @classmethod
@@ -142,6 +168,30 @@ class RuleSettings(Strict):
             message = "must be at most 7d"
             raise mistake(message)
         return seconds
+
+    @field_validator("confidence")
+    @classmethod
+    def _is_proportion(cls, confidence: float | None, info: ValidationInfo) -> float | None:
+        metric = _metric(info)
+        if confidence is None or metric is None:
+            return confidence
+        if not metric.is_proportion:
+            message = f"{metric.key} is not a share of views: no interval is known for it"
+            raise mistake(message, "leave it out and write min_views")
+        if info.data.get("aggregate") not in {None, Aggregate.MEAN.value}:
+            message = f"works on the mean of the window, not on {info.data['aggregate']}"
+            raise mistake(message, "leave out confidence or aggregate")
+        return confidence
+
+    @field_validator("no_data")
+    @classmethod
+    def _is_silence(cls, no_data: NoDataSettings, info: ValidationInfo) -> NoDataSettings:
+        window_s = info.data.get("window_s")
+        if no_data.after_s is not None and window_s and no_data.after_s < window_s:
+            window = format_duration(window_s)
+            message = f"after {format_duration(no_data.after_s)} the window still holds data"
+            raise mistake(message, f"write {window} or more, or a shorter window", ("after",))
+        return no_data
 
     @field_validator("summary")
     @classmethod
@@ -165,6 +215,13 @@ class RuleSettings(Strict):
             expire_after_s=self.expire_after_s,
             summary=self.summary or "",
             runbook=self.runbook or "",
+            aggregate=Aggregate(self.aggregate) if self.aggregate else None,
+            confidence=self.confidence or 0.0,
+            no_data=self.no_data.core_no_data(self.window_s),
+            flap_within_s=self.flap.within_s if self.flap else 0.0,
+            active=self.active.core_hours() if self.active else None,
+            on_edit=OnEdit(self.on_edit),
+            repage_on_rise=self.repage_on_rise,
         )
 
 

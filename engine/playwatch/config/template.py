@@ -17,7 +17,7 @@ LENGTH_LIMIT: Final = 1024
 """What PagerDuty keeps of a summary."""
 
 _SAMPLES: Final[dict[str, float | int | str]] = {
-    "value": 1.5, "bound": 5.0, "views": 100, "affected": 10,
+    "value": 1.5, "bound": 5.0, "views": 100, "affected": 10, "flaps": 2,
 }  # fmt: skip
 # A width of three digits pads a summary beyond use.
 _WIDE: Final = re.compile(r"[0-9]{3}")

@@ -1,4 +1,4 @@
-"""Windows of audience metrics: each series' latest value, summed over the group.
+"""Windows of latest values: each series counts with its newest sample.
 
 How many people watch now is not a thing to average over a minute: each series
 counts with its latest value, and one that has been silent for longer than the
@@ -27,18 +27,22 @@ class LatestWindows:
     ----------
     window_s
         How long a silent series still counts, seconds.
+    weighs_by_views
+        True to sum ``value * views`` (for a mean over series), False to sum ``value``.
 
     Notes
     -----
     28 bytes a series and 56 a group. `forget` looks at every series: O(series)
-    once a tick, never on arrival.
+    once a tick, never on arrival, and only when something arrived or one may be silent.
     """
 
-    COLUMNS: ClassVar = ("sums", "views", "samples")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("sums", "views", "samples")
     SERIES_COLUMNS: ClassVar = ("series_at", "series_value", "series_views", "series_group")
 
-    def __init__(self, window_s: float) -> None:
+    def __init__(self, window_s: float, *, weighs_by_views: bool = False) -> None:
+        self._weighs_by_views = weighs_by_views
         self._window_ms = round(window_s * 1000)
+        self._forget_at_ms = NEVER
         self.clocks = EventClocks()
         self.sums: NDArray[np.float64] = np.zeros(0)
         self.views: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -70,6 +74,7 @@ class LatestWindows:
     def add(self, group: NDArray[np.int32], batch: SampleBatch, monotonic_ms: int) -> int:
         """Let samples replace the latest values; return how many were too late."""
         self.reserve_series(int(batch.series.max(initial=-1)) + 1)
+        self._forget_at_ms = NEVER
         # Every silence across a restart is a hole: series may have been forgotten.
         self.clocks.hear(group, batch.at, monotonic_ms, self._window_ms // BUCKETS)
         in_window = batch.at > self.clocks.newest_at[group] - self._window_ms
@@ -94,11 +99,17 @@ class LatestWindows:
 
     def forget(self, monotonic_ms: int) -> None:
         """Drop every series that has been silent for longer than the window."""
+        if monotonic_ms < self._forget_at_ms:
+            return
         counted = np.flatnonzero(self.series_at != NEVER).astype(np.int32)
         now = self.clocks.now(self.series_group[counted], monotonic_ms)
-        silent = counted[self.series_at[counted] <= now - self._window_ms]
+        left_ms = self.series_at[counted] + self._window_ms - now
+        silent = counted[left_ms <= 0]
         self._count(silent, -1)
         self.series_at[silent] = NEVER
+        # Clocks that no sample moves only run: nothing can be silent before that.
+        soonest = left_ms[left_ms > 0].min(initial=self._window_ms)
+        self._forget_at_ms = monotonic_ms + int(soonest)
 
     def empty(self, group: int) -> None:
         """Leave out all that one window holds."""
@@ -107,6 +118,7 @@ class LatestWindows:
 
     def recount(self) -> None:
         """Sum the latest values anew; O(series)."""
+        self._forget_at_ms = NEVER
         for column in (self.sums, self.views, self.samples):
             column[:] = 0
         self._count(np.arange(len(self.series_at), dtype=np.int32), 1)
@@ -128,6 +140,7 @@ class LatestWindows:
         """Add each series to its group, or take it out; those never heard do not count."""
         series = series[self.series_at[series] != NEVER]
         group = self.series_group[series]
-        np.add.at(self.sums, group, sign * self.series_value[series])
-        np.add.at(self.views, group, sign * self.series_views[series])
+        views, value = self.series_views[series], self.series_value[series]
+        np.add.at(self.sums, group, sign * (value * views if self._weighs_by_views else value))
+        np.add.at(self.views, group, sign * views)
         np.add.at(self.samples, group, sign)

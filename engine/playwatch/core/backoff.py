@@ -68,5 +68,10 @@ def _wait_s(attempt: Retry, failures: int, jitter: float) -> float:
         return attempt.after_s
     if attempt.is_rate_limit:
         return RATE_LIMIT_S * (0.5 + jitter)
+    return bound_s(failures) * jitter
+
+
+def bound_s(failures: int) -> float:
+    """Return the longest wait after one failure more than so many, in seconds."""
     bound: float = min(LONGEST_S, FIRST_S * 2.0 ** min(failures, 10))
-    return bound * jitter
+    return bound

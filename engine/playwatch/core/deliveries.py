@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from playwatch.core.decisions import Decision
     from playwatch.core.incidents import Incident
 
 
@@ -126,11 +127,15 @@ class Changes:
         Whole incidents, new or changed; a later state replaces the stored one.
     deliveries
         New deliveries. One whose id is stored already is not stored again.
+    decisions
+        Why: added to the records of the incidents. One that is stored already
+        (same incident, moment and word) is not stored again.
     """
 
     incidents: Sequence[Incident] = ()
     deliveries: Sequence[Delivery] = ()
+    decisions: Sequence[Decision] = ()
 
     def __bool__(self) -> bool:
         """Return whether there is anything to commit."""
-        return bool(self.incidents or self.deliveries)
+        return bool(self.incidents or self.deliveries or self.decisions)

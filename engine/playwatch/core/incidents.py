@@ -26,6 +26,8 @@ class Change(Enum):
 
     OPENED = "opened"
     ROSE = "rose"
+    FLAPPED = "flapped"
+    """Would have ended and opened again; nobody is told."""
     RESOLVED = "resolved"
     EXPIRED = "expired"
     CLOSED = "closed"
@@ -66,6 +68,12 @@ class Incident:
         The learned band; None for a threshold.
     reason
         Why it ended, in words; empty while it is open.
+    flaps
+        How often it would have ended and opened again, had flap control not
+        held it together.
+    is_silence
+        True while it stands for missing data and not for a value; the value
+        is NaN then.
     """
 
     id: str
@@ -95,6 +103,8 @@ class Incident:
     resolved_at: int | None = None
     ended_at: int | None = None
     reason: str = ""
+    flaps: int = 0
+    is_silence: bool = False
 
     @property
     def is_open(self) -> bool:

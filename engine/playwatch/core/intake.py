@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.spellings import Spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -48,6 +48,8 @@ class Intaken:
         Samples dropped because their source and number were seen before.
     gaps
         Sequence numbers found missing.
+    heard
+        Every topic that brought a message, with the sources named there.
     """
 
     batch: SampleBatch
@@ -56,13 +58,14 @@ class Intaken:
     rejections: tuple[Rejection, ...]
     repeated: int
     gaps: int
+    heard: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class Intake:
     """Collects the samples of one read, checks them and makes one batch.
 
     For each read: `begin`; for each message `message` and then its codec,
-    which calls `admit`, `add`, `add_columns`, `reject` and `refuse`; `finish`.
+    which calls `hear`, `admit`, `add`, `add_columns`, `reject` and `refuse`; `finish`.
     Every sample of a message takes one place, refused ones too, so a place
     tells topic and offset.
 
@@ -126,6 +129,7 @@ class Intake:
         self._rejections: list[Rejection] = []
         self._repeated = 0
         self._has_left_out = False
+        self._sources: set[tuple[str, str]] = set()
         self._gaps_before = self._sequences.gaps
 
     def message(self, topic: str, codec: str) -> None:
@@ -140,6 +144,10 @@ class Intake:
             self.spellings = self._spellings.setdefault(
                 codec, Spellings(self._catalogue, self._series)
             )
+
+    def hear(self, source: str) -> None:
+        """Note who speaks in this message, whatever becomes of its samples."""
+        self._sources.add((self._topics[-1], source))
 
     def admit(self, source: str, seq: int, samples: int = 1) -> bool:
         """Return whether the next samples are new; repeated ones are dropped here.
@@ -214,9 +222,16 @@ class Intake:
             tuple(self._rejections),
             self._repeated,
             self._sequences.gaps - self._gaps_before,
+            self._heard(),
         )
         self.begin(self.arrived)
         return intaken
+
+    def _heard(self) -> dict[str, list[str]]:
+        heard: dict[str, list[str]] = {topic: [] for topic in self._topics}
+        for topic, source in self._sources:
+            heard[topic].append(source)
+        return heard
 
     def _leave(self, samples: int) -> None:
         """Leave places for samples that are not taken."""

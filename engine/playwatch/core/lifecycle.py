@@ -1,235 +1,143 @@
-"""The life of an incident, as a table.
+"""The lifecycle at work: the phase of every group of a rule, in columns.
 
-Every group of every rule is in one of four phases. Each verdict, with whether
-its duration has passed (*held*), is one of eight symbols, and the next phase is
-one look-up. So a hundred thousand groups step at once, and only those whose
-incident begins, rises or ends become Python objects.
-
-====================  =======  =======  ========  ========
-verdict               NORMAL   PENDING  OPEN      CLEARING
-====================  =======  =======  ========  ========
-clear                 NORMAL   NORMAL   CLEARING  CLEARING
-clear, held           NORMAL   NORMAL   NORMAL    NORMAL
-hold                  NORMAL   NORMAL   OPEN      OPEN
-hold, held            NORMAL   NORMAL   NORMAL    NORMAL
-breach                PENDING  PENDING  OPEN      OPEN
-breach, held          OPEN     OPEN     OPEN      OPEN
-absent                NORMAL   PENDING  OPEN      CLEARING
-absent, held          NORMAL   NORMAL   NORMAL    NORMAL
-====================  =======  =======  ========  ========
-
-*Held* means: for a breach, that ``for`` has passed since the crossing; for a
-clear, that ``resolve_for`` has; for hold and absent, that an open incident has
-had neither breach nor clear for ``expire_after``. A pending group forgives
-silence for one window beyond the one that is empty: a collector that reports
-once a minute into a window of a minute leaves it empty for a moment each time,
-and must not start ``for`` anew.
-
-Tiers do not have phases of their own. For each tier there is the time since
-which the metric has been at least that bad; an incident opens at the highest
-tier that has held for ``for``, and rises when a higher one has. It never falls:
-severity tells how bad it got.
+What follows on what is in the table of `phases`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from playwatch.core.incidents import Change
-from playwatch.core.series import NEVER, grown
+from playwatch.core.phase_columns import PhaseColumns
+from playwatch.core.phases import GONE_OPENS, GONE_RESOLVES, TABLE, Phase
+from playwatch.core.rules import NoDataPolicy
+from playwatch.core.series import NEVER
+from playwatch.core.transitions import Reading, Stepped, Transition, changes_of, moves_of
 from playwatch.core.verdicts import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from playwatch.core.rules import Rule
     from playwatch.core.verdicts import VerdictBatch
 
-
-class Phase(IntEnum):
-    """Where a group stands."""
-
-    NORMAL = 0
-    PENDING = 1
-    OPEN = 2
-    CLEARING = 3
+_NOTHING: Final = Stepped([], [])
 
 
-_N, _P, _O, _C = Phase
-
-# Rows: phase. Columns: clear, hold, breach, absent, each without and with held.
-TABLE: Final = np.array(
-    [
-        [_N, _N, _N, _N, _P, _O, _N, _N],
-        [_N, _N, _N, _N, _P, _O, _P, _N],
-        [_C, _N, _O, _N, _O, _O, _O, _N],
-        [_C, _N, _O, _N, _O, _O, _C, _N],
-    ],
-    np.int8,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One incident that begins, rises or ends.
-
-    Attributes
-    ----------
-    since_at
-        When the metric crossed: into the tier, or back.
-    at
-        When that had held for long enough.
-    value, views
-        The verdict's numbers at that moment; ``value`` is NaN without data.
-    peak
-        The worst value while the incident was open.
-    """
-
-    change: Change
-    group: int
-    at: int
-    since_at: int
-    tier: int
-    value: float
-    views: float
-    peak: float
-
-
-class LifecycleState:
-    """The phase of every group of one rule, and since when.
-
-    Parameters
-    ----------
-    rule
-        Gives the durations.
-    tiers
-        How many severities the rule tells apart.
-    is_upward
-        True when greater values are worse.
+class LifecycleState(PhaseColumns):
+    """The phases of one rule's groups, and how verdicts move them.
 
     Notes
     -----
-    34 bytes a group with one tier. A step is O(n) for n verdicts.
+    A step is O(n) for n verdicts, and next to nothing while every group is
+    normal and stays so.
     """
 
-    COLUMNS: ClassVar = ("phase", "tier", "over_since", "clear_since", "seen_at", "peak")
+    def step(self, verdicts: VerdictBatch, silence_ms: NDArray[np.int64] | None = None) -> Stepped:
+        """Move the judged groups on and return what changed.
 
-    def __init__(self, rule: Rule, tiers: int, *, is_upward: bool) -> None:
-        self._for_ms = round(rule.for_s * 1000)
-        self._resolve_ms = round(rule.resolve_for_s * 1000)
-        self._expire_ms = round(rule.expire_after_s * 1000)
-        self._patience_ms = round(rule.window_s * 1000)
-        self._worse = np.fmax if is_upward else np.fmin
-        self.phase: NDArray[np.int8] = np.zeros(0, np.int8)
-        self.tier: NDArray[np.int8] = np.zeros(0, np.int8)
-        self.over_since: NDArray[np.int64] = np.zeros((0, tiers), np.int64)
-        self.clear_since: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.seen_at: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.peak: NDArray[np.float64] = np.zeros(0)
-
-    def reserve(self, groups: int) -> None:
-        """Make room for so many groups."""
-        if groups <= len(self.phase):
-            return
-        capacity = max(groups, 2 * len(self.phase), 64)
-        self.phase = grown(self.phase, capacity, Phase.NORMAL)
-        self.tier = grown(self.tier, capacity, -1)
-        self.over_since = grown(self.over_since, capacity, NEVER)
-        self.clear_since = grown(self.clear_since, capacity, NEVER)
-        self.seen_at = grown(self.seen_at, capacity, NEVER)
-        self.peak = grown(self.peak, capacity, np.nan)
-
-    def active(self) -> NDArray[np.int32]:
-        """Return the groups that time alone can move: all but the normal ones."""
-        return np.flatnonzero(self.phase != Phase.NORMAL).astype(np.int32)
-
-    def reopen(self, group: int, tier: int, peak: float, seen_at: int) -> None:
-        """Put a group into OPEN, where the store says that it is."""
-        if not self.is_open(group):
-            self.phase[group] = Phase.OPEN
-            self.clear_since[group] = NEVER
-            self.seen_at[group] = seen_at
-        self.tier[group] = tier
-        self.peak[group] = self._worse(self.peak[group], peak)
-
-    def is_open(self, group: int) -> bool:
-        """Return whether a group has an incident."""
-        return bool(self.phase[group] >= Phase.OPEN)
-
-    def begin_anew(self) -> None:
-        """Put pending groups into NORMAL: nobody knows whether their condition held."""
-        pending = np.flatnonzero(self.phase == Phase.PENDING)
-        self.phase[pending] = Phase.NORMAL
-        self.over_since[pending] = NEVER
-
-    def settle(self, group: int) -> None:
-        """Put a group into NORMAL, where the store knows of no incident."""
-        self.phase[group] = Phase.NORMAL
-        self.tier[group] = -1
-        self.over_since[group] = NEVER
-        self.clear_since[group] = NEVER
-        self.peak[group] = np.nan
-
-    def step(self, verdicts: VerdictBatch) -> list[Transition]:
-        """Move the judged groups on and return the incidents that changed."""
-        group, at = verdicts.group, verdicts.at
+        Parameters
+        ----------
+        silence_ms
+            How long each group has not been heard; needed where the rule says
+            what silence means.
+        """
+        group = verdicts.group
         phase = self.phase[group]
-        symbol, over, clear = self._symbols(verdicts, phase)
-        after = TABLE[phase, symbol]
-        # Silence forgives a tier its time, but only a breach can reach it.
-        is_breach = verdicts.verdict == Verdict.BREACH
-        reached = np.where(is_breach, self._reached_tier(over, at), np.int8(-1))
+        is_quiet = not phase.any() and verdicts.tier.max(initial=-1) < 0
+        if is_quiet and (silence_ms is None or silence_ms.max(initial=0) < self._gone_ms):
+            self._arm(verdicts)
+            return _NOTHING
+        read = self._read(verdicts, phase, silence_ms)
+        after, reached = self._after(verdicts, phase, read)
         tier = self.tier[group]
-        was_open = phase >= Phase.OPEN
-        is_open = after >= Phase.OPEN
-        opens = ~was_open & is_open
-        rises = was_open & (after == Phase.OPEN) & (reached > tier)
-        ends = was_open & ~is_open
         # A value of too few views is no peak.
-        counts = is_breach | (verdicts.verdict == Verdict.CLEAR)
+        counts = read.is_breach | (verdicts.verdict == Verdict.CLEAR)
         value = np.where(counts, verdicts.value, np.nan)
-        peak = np.where(opens, value, self._worse(self.peak[group], value))
+        begins = (phase < Phase.OPEN) & (after >= Phase.OPEN)
+        peak = np.where(begins, value, self._worse(self.peak[group], value))
         transitions = [
-            self._transition(verdicts, i, change, reached, over, clear, peak)
-            for change, rows in (
-                (Change.OPENED, opens),
-                (Change.ROSE, rises),
-                (Change.RESOLVED, ends & (verdicts.verdict == Verdict.CLEAR)),
-                (Change.EXPIRED, ends & (verdicts.verdict != Verdict.CLEAR)),
-            )
-            for i in map(int, np.flatnonzero(rows))
+            self._transition(verdicts, i, change, max(tier[i], reached[i]), read, peak, silence_ms)
+            for change, i in changes_of(phase, after, tier, reached, read)
         ]
-        self.phase[group] = after
-        self.tier[group] = np.where(is_open, np.maximum(tier, reached), -1)
-        self.tier[group[opens]] = reached[opens]
-        self.over_since[group] = np.where((after == Phase.NORMAL)[:, None], NEVER, over)
-        self.clear_since[group] = np.where(after == Phase.CLEARING, clear, NEVER)
-        self.peak[group] = np.where(is_open, peak, np.nan)
-        return transitions
+        moves = moves_of(verdicts, phase, after, read)
+        self._keep(verdicts, phase, after, reached, peak, read)
+        return Stepped(transitions, moves)
 
-    def _symbols(
-        self, verdicts: VerdictBatch, phase: NDArray[np.int8]
-    ) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
-        """Return each verdict's column of the table, and since when it has been so."""
+    def _read(
+        self,
+        verdicts: VerdictBatch,
+        phase: NDArray[np.int8],
+        silence_ms: NDArray[np.int64] | None,
+    ) -> Reading:
+        """Find each verdict's column of the table, and since when it has been so."""
         group, at, verdict = verdicts.group, verdicts.at, verdicts.verdict
-        is_seen = (verdict == Verdict.BREACH) | (verdict == Verdict.CLEAR)
+        is_breach = verdict == Verdict.BREACH
+        # To an incident of silence, data that do not breach are the recovery.
+        is_back = (verdict == Verdict.HOLD) & (phase >= Phase.OPEN) & (self.tier[group] < 0)
+        is_clear = (verdict == Verdict.CLEAR) | is_back
+        is_lingering = phase == Phase.LINGERING
         # The clock may have stepped back; a group was not seen in its future.
-        seen_at = np.where(is_seen, at, np.minimum(self.seen_at[group], at))
-        self.seen_at[group] = seen_at
+        seen_at = np.where(is_breach | is_clear, at, np.minimum(self.seen_at[group], at))
         quiet_ms = np.where(seen_at == NEVER, 0, at - seen_at)
         is_forgiven = (verdict == Verdict.ABSENT) & (quiet_ms < self._patience_ms)
         is_over = verdicts.tier[:, None] >= np.arange(self.over_since.shape[1])
         over = _since(self.over_since[group], is_over, is_forgiven[:, None], at[:, None])
-        clear = _since(self.clear_since[group], verdict == Verdict.CLEAR, is_forgiven, at)
+        clear = _since(self.clear_since[group], is_clear, is_forgiven | is_lingering, at)
+        clear = np.where(is_lingering, self.clear_since[group], clear)
         limit = np.where(phase == Phase.PENDING, self._patience_ms, self._expire_ms)
         held = (phase != Phase.NORMAL) & (quiet_ms >= limit)
-        held = np.where(verdict == Verdict.BREACH, at - over[:, 0] >= self._for_ms, held)
-        held = np.where(verdict == Verdict.CLEAR, at - clear >= self._resolve_ms, held)
-        return 2 * verdict.astype(np.intp) + held, over, clear
+        held = np.where(is_clear, at - clear >= self._resolve_ms, held)
+        held = np.where(is_lingering, self._has_lapsed(group, at), held)
+        held = np.where(is_breach, at - over[:, 0] >= self._for_ms, held)
+        is_gone = np.zeros(len(group), np.bool_)
+        if silence_ms is not None:
+            is_expired = held & (phase >= Phase.OPEN) & ~is_lingering
+            is_gone = (verdict == Verdict.ABSENT) & (silence_ms >= self._gone_ms) & ~is_expired
+        symbol = 2 * np.where(is_clear, Verdict.CLEAR, verdict).astype(np.intp) + held
+        if self._no_data is NoDataPolicy.OPEN:
+            is_gone &= self.is_armed[group] | ((phase >= Phase.OPEN) & ~is_lingering)
+            symbol[is_gone] = GONE_OPENS
+        else:
+            is_gone &= ~is_lingering
+            symbol[is_gone] = GONE_RESOLVES
+        if silence_ms is not None:
+            clear = np.where(is_gone & ~is_lingering, at - silence_ms, clear)
+        return Reading(symbol, over, clear, seen_at, is_breach, is_clear, is_gone)
+
+    def _after(
+        self, verdicts: VerdictBatch, phase: NDArray[np.int8], read: Reading
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return the next phases, and the tiers that have been reached."""
+        group, at = verdicts.group, verdicts.at
+        after = TABLE[phase, read.symbol]
+        # Silence forgives a tier its time, but only a breach can reach it.
+        reached = np.where(read.is_breach, self._reached_tier(read.over, at), np.int8(-1))
+        was_lingering = phase == Phase.LINGERING
+        if self._linger_ms:
+            is_over = (phase >= Phase.OPEN) & ~was_lingering & (after == Phase.NORMAL)
+            after[is_over & (read.is_clear | read.is_gone)] = Phase.LINGERING
+        if was_lingering.any():
+            has_lapsed = was_lingering & self._has_lapsed(group, at)
+            after[has_lapsed & read.is_breach & (after != Phase.OPEN)] = Phase.PENDING
+        if self._active is not None:
+            begins = (phase < Phase.OPEN) | was_lingering | (reached > self.tier[group])
+            rows = np.flatnonzero((after == Phase.OPEN) & begins)
+            rows = rows[~self._active.cover(at[rows])]
+            reached[rows] = np.minimum(reached[rows], self.tier[group[rows]])
+            rows = rows[(phase[rows] < Phase.OPEN) | was_lingering[rows]]
+            waiting = np.where(read.is_breach[rows], Phase.PENDING, Phase.NORMAL)
+            lingers = was_lingering[rows] & ~self._has_lapsed(group[rows], at[rows])
+            after[rows] = np.where(lingers, Phase.LINGERING, waiting)
+        return after, reached
+
+    def _has_lapsed(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which groups have lingered for long enough, if they linger."""
+        if not self._linger_ms:
+            return np.ones(len(group), np.bool_)
+        lapsed: NDArray[np.bool_] = at >= self.linger_until[group]
+        return lapsed
 
     def _reached_tier(self, over: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int8]:
         """Return the highest tier that has held for long enough; -1 for none."""
@@ -239,34 +147,82 @@ class LifecycleState:
         ).max(axis=1)
         return highest
 
+    def _keep(
+        self,
+        verdicts: VerdictBatch,
+        phase: NDArray[np.int8],
+        after: NDArray[np.int8],
+        reached: NDArray[np.int8],
+        peak: NDArray[np.float64],
+        read: Reading,
+    ) -> None:
+        """Write what is so from here on."""
+        group, at = verdicts.group, verdicts.at
+        is_open = after >= Phase.OPEN
+        begins = is_open & (phase < Phase.OPEN)
+        tier = np.where(begins, reached, np.maximum(self.tier[group], reached))
+        if self._busy is not None:
+            self._busy += int(np.count_nonzero(after)) - int(np.count_nonzero(phase))
+        self.phase[group] = after
+        self.tier[group] = np.where(is_open, tier, -1)
+        lingers = (after == Phase.LINGERING) & (phase != Phase.LINGERING)
+        is_over = (after == Phase.NORMAL) | lingers
+        self.over_since[group] = np.where(is_over[:, None], NEVER, read.over)
+        self.clear_since[group] = np.where(after >= Phase.CLEARING, read.clear, NEVER)
+        self.peak[group] = np.where(is_open, peak, np.nan)
+        # From the opening of a silence on, it may last as long as any other.
+        was_shut = (phase < Phase.OPEN) | (phase == Phase.LINGERING)
+        is_news = read.is_gone & (after == Phase.OPEN) & was_shut
+        self.seen_at[group] = np.where(is_news, at, read.seen_at)
+        if self._for_ms:
+            rows = np.flatnonzero((phase == Phase.NORMAL) & (after == Phase.PENDING))
+            self.crossed_value[group[rows]] = verdicts.value[rows]
+            self.crossed_views[group[rows]] = verdicts.views[rows]
+        if self._linger_ms:
+            rows = np.flatnonzero(lingers)
+            self.linger_until[group[rows]] = at[rows] + self._linger_ms
+        self._arm(verdicts)
+        if self._no_data is NoDataPolicy.OPEN:
+            self.is_armed[group[read.is_gone & (after == Phase.OPEN)]] = False
+
+    def _arm(self, verdicts: VerdictBatch) -> None:
+        """Let the next silence of the groups that were heard open an incident."""
+        if self._no_data is NoDataPolicy.OPEN:
+            self.is_armed[verdicts.group[verdicts.verdict != Verdict.ABSENT]] = True
+
     def _transition(
         self,
         verdicts: VerdictBatch,
         i: int,
         change: Change,
-        reached: NDArray[np.int8],
-        over: NDArray[np.int64],
-        clear: NDArray[np.int64],
+        tier: int,
+        read: Reading,
         peak: NDArray[np.float64],
+        silence_ms: NDArray[np.int64] | None,
     ) -> Transition:
-        group = int(verdicts.group[i])
-        has_ended = change in {Change.RESOLVED, Change.EXPIRED}
-        tier = int(self.tier[group]) if has_ended else int(reached[i])
-        since_at = {
-            Change.OPENED: over[i, 0],
-            Change.ROSE: over[i, tier],
-            Change.RESOLVED: clear[i],
-            Change.EXPIRED: self.seen_at[group],
-        }[change]
+        group, at = int(verdicts.group[i]), int(verdicts.at[i])
+        begins = change in {Change.OPENED, Change.FLAPPED}
+        is_silence = bool(read.is_gone[i]) and (begins or read.symbol[i] == GONE_RESOLVES)
+        if is_silence and begins and silence_ms is not None:
+            since_at = at - int(silence_ms[i])
+        elif begins or change is Change.ROSE:
+            since_at = int(read.over[i, max(tier, 0) if change is Change.ROSE else 0])
+        else:
+            since_at = int((read.clear if change is Change.RESOLVED else read.seen_at)[i])
+        was_pending = self.phase[group] == Phase.PENDING and bool(self._for_ms)
+        value, views = float(verdicts.value[i]), float(verdicts.views[i])
         return Transition(
             change=change,
             group=group,
-            at=int(verdicts.at[i]),
-            since_at=int(since_at),
-            tier=tier,
-            value=float(verdicts.value[i]),
-            views=float(verdicts.views[i]),
+            at=at,
+            since_at=since_at,
+            tier=int(tier),
+            value=value,
+            views=views,
             peak=float(peak[i]),
+            is_silence=is_silence,
+            crossed_value=float(self.crossed_value[group]) if was_pending else value,
+            crossed_views=float(self.crossed_views[group]) if was_pending else views,
         )
 
 

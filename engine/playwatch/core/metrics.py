@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from playwatch.core.rules import Aggregate
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -77,9 +79,27 @@ class Metric:
         return self.views_are_audience and self.merge is Merge.LATEST
 
     @property
+    def aggregate(self) -> Aggregate:
+        """How a window becomes one value where the rule does not say."""
+        return _AGGREGATES[self.merge]
+
+    def is_average_of(self, aggregate: Aggregate) -> bool:
+        """Return whether an aggregate of this metric weighs its samples by views."""
+        if aggregate is Aggregate.LAST:
+            return self.merge is Merge.MEAN
+        return aggregate is Aggregate.MEAN
+
+    @property
     def title(self) -> str:
         """The key in words: ``playback failure percentage``."""
         return self.key.replace("_", " ")
+
+
+_AGGREGATES = {
+    Merge.MEAN: Aggregate.MEAN,
+    Merge.SUM: Aggregate.SUM,
+    Merge.LATEST: Aggregate.LAST,
+}
 
 
 def _percentage(key: str) -> Metric:

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from playwatch.core.decisions import decision_of, told, withheld
 from playwatch.core.deliveries import Changes
+from playwatch.core.edits import EditKind, RuleEdit, kind_of
 from playwatch.core.incidents import Change, Status
 from playwatch.core.replacement import Settled, settle
 from playwatch.core.routing import Told
 from playwatch.core.series import NEVER
+from playwatch.core.silences import reason_for_quiet
 from playwatch.core.watches import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from playwatch.core.rules import Rule
     from playwatch.core.samples import Instant, SampleBatch
     from playwatch.core.series import SeriesTable
+    from playwatch.core.silences import MuteWindow, Silence
     from playwatch.core.watches import Turn
 
 
@@ -67,6 +71,8 @@ class Pipeline:
         Which channels want to hear of what.
     installation
         The name of this installation; goes into every incident's identity.
+    quiet
+        Silences and mute windows; they may be replaced between two steps.
     """
 
     def __init__(
@@ -76,19 +82,25 @@ class Pipeline:
         rules: Iterable[Rule],
         routes: Sequence[Route],
         installation: str,
+        quiet: Sequence[Silence | MuteWindow] = (),
     ) -> None:
         self.series = series
-        self.watches = [Watch(rule, catalogue, installation) for rule in rules]
-        self._by_metric: dict[int, list[Watch]] = defaultdict(list)
-        for watch in self.watches:
-            self._by_metric[watch.metric_id].append(watch)
-        self._routes = tuple(routes)
+        self.quiet = tuple(quiet)
+        self._installation = installation
+        self._route(routes)
         self._told: dict[str, Told] = {}
+        self._withheld: set[str] = set()
+        self._watch([Watch(rule, catalogue, installation) for rule in rules])
 
     @property
     def open_incidents(self) -> list[Incident]:
         """Every open incident, by rule."""
         return [incident for watch in self.watches for incident in watch.open.values()]
+
+    @property
+    def withheld(self) -> frozenset[str]:
+        """Ids of the open incidents of which a silence keeps a trigger back."""
+        return frozenset(self._withheld)
 
     def take(self, batch: SampleBatch, now: Instant) -> Step:
         """Count a batch of samples and judge the groups that it touched."""
@@ -103,15 +115,19 @@ class Pipeline:
                 late += too_late
                 if len(touched):
                     turns += watch.judge(touched, now.monotonic_ms)
-        return self._step(turns, now.at, late)
+        return self._step(turns, now.at, late, releases=False)
 
     def tick(self, now: Instant) -> Step:
-        """Let time pass: for the durations, and for what has gone silent."""
+        """Let time pass: for durations, for what has gone silent, for silences that end."""
         turns = [turn for watch in self.watches for turn in watch.tick(now.monotonic_ms)]
         return self._step(turns, now.at)
 
     def adopt(
-        self, incidents: Iterable[Incident], routed: Iterable[Delivery], now: Instant
+        self,
+        incidents: Iterable[Incident],
+        routed: Iterable[Delivery],
+        now: Instant,
+        withheld: Collection[str] = (),
     ) -> Step:
         """Take over what the store has open; close what no rule watches any more.
 
@@ -120,6 +136,8 @@ class Pipeline:
         routed
             The triggers of these incidents. Their channels are told of the
             end with the keys that they were told with.
+        withheld
+            Ids of those of which a silence kept a trigger back.
 
         Returns
         -------
@@ -140,9 +158,92 @@ class Pipeline:
                 turns.append((Change.CLOSED, _closed(incident, f"rule {what}", now.at)))
             else:
                 watch.adopt(incident, now)
+                self._withheld |= {incident.id} & set(withheld)
         for watch in self.watches:
             watch.disown_others()
         return self._step(turns, now.at)
+
+    def reload(
+        self,
+        catalogue: Catalogue,
+        rules: Iterable[Rule],
+        routes: Sequence[Route],
+        quiet: Sequence[Silence | MuteWindow],
+        now: Instant,
+    ) -> tuple[Step, list[RuleEdit]]:
+        """Go on with other rules, routes and silences.
+
+        Parameters
+        ----------
+        catalogue
+            Holds every metric of the one before, under the same number.
+
+        Returns
+        -------
+        Step
+            The ends of incidents whose rule is gone or watches something else,
+            and what the edited rules say at once of those that stay.
+        list of RuleEdit
+            What became of each rule, the removed ones last.
+
+        Raises
+        ------
+        ValueError
+            If a rule names an unknown metric; then nothing has changed.
+        """
+        newest = int(self.series.newest_at.max(initial=NEVER))
+        fresh = [Watch(rule, catalogue, self._installation, newest) for rule in rules]
+        before = {watch.rule.name: watch for watch in self.watches}
+        watches: list[Watch] = []
+        edits: list[RuleEdit] = []
+        turns: list[Turn] = []
+        for new in fresh:
+            old = before.get(new.rule.name)
+            kind = EditKind.ADDED if old is None else kind_of(old.rule, new.rule)
+            if kind is EditKind.ADDED:
+                edits.append(RuleEdit(new.rule.name, kind))
+            if old is None or kind is EditKind.REPLACED:
+                watches.append(new)
+                continue
+            watches.append(before.pop(new.rule.name))
+            if kind is EditKind.EDITED:
+                old.edit(new.rule)
+                turns += old.tick(now.monotonic_ms)
+            edits.append(RuleEdit(new.rule.name, kind, kept=_ids(old)))
+        kept = {watch.rule.name for watch in watches}
+        for name, old in before.items():
+            kind = EditKind.REPLACED if name in kept else EditKind.REMOVED
+            reason = "rule changed" if name in kept else "rule removed"
+            edits.append(RuleEdit(name, kind, closed=_ids(old)))
+            turns += [
+                (Change.CLOSED, _closed(incident, reason, now.at)) for incident in old.open.values()
+            ]
+        self._watch(watches)
+        self._route(routes)
+        self.quiet = tuple(quiet)
+        return self._step(turns, now.at), edits
+
+    def resolve(self, incident_id: str, reason: str, now: Instant) -> Step:
+        """Close an open incident by hand; its group starts anew with an empty window."""
+        for watch in self.watches:
+            for group, incident in list(watch.open.items()):
+                if incident.id == incident_id:
+                    del watch.open[group]
+                    watch.disown_others()
+                    closed = _closed(incident, reason, now.at)
+                    return self._step([(Change.CLOSED, closed)], now.at)
+        return Step()
+
+    def _route(self, routes: Sequence[Route]) -> None:
+        self._routes = tuple(routes)
+        self._unwanted = {route.channel for route in routes if not route.sends_resolves}
+
+    def _watch(self, watches: list[Watch]) -> None:
+        self.watches = watches
+        self._by_metric: dict[int, list[Watch]] = defaultdict(list)
+        for watch in watches:
+            self._by_metric[watch.metric_id].append(watch)
+        self._paging_again = {watch.rule.name for watch in watches if watch.rule.repage_on_rise}
 
     def _by_metric_of(self, settled: Settled) -> list[tuple[int, Settled]]:
         """Split a batch by metric; one that has a single metric goes through whole."""
@@ -161,17 +262,50 @@ class Pipeline:
             for one in np.unique(np.r_[metric, withdrawn])
         ]
 
-    def _step(self, turns: list[Turn], at: int, late: int = 0) -> Step:
+    def _step(self, turns: list[Turn], at: int, late: int = 0, *, releases: bool = True) -> Step:
         """Route what happened, so that incidents and deliveries commit together."""
         deliveries: list[Delivery] = []
+        decisions = [decision for watch in self.watches for decision in watch.drain()]
         for change, incident in turns:
-            if change in {Change.OPENED, Change.ROSE}:
-                told = self._told.setdefault(incident.id, Told())
-                deliveries += told.triggers(incident, self._routes, at)
+            decisions.append(decision_of(change, incident, at))
+            if not incident.is_open:
+                self._withheld.discard(incident.id)
+                told_of = self._told.pop(incident.id, Told())
+                deliveries += told_of.resolves(incident, at, unwanted=self._unwanted)
+            elif change not in {Change.OPENED, Change.ROSE}:
+                continue
+            elif reason := reason_for_quiet(self.quiet, incident, at):
+                self._withheld.add(incident.id)
+                decisions.append(withheld(incident, at, reason))
             else:
-                deliveries += self._told.pop(incident.id, Told()).resolves(incident, at)
-        return Step(Changes([incident for _, incident in turns], deliveries), turns, late)
+                self._withheld.discard(incident.id)
+                deliveries += self._triggers(incident, at)
+        for incident in self._released(at) if releases and self._withheld else ():
+            self._withheld.discard(incident.id)
+            decisions.append(told(incident, at))
+            deliveries += self._triggers(incident, at)
+        incidents = [incident for _, incident in turns]
+        return Step(Changes(incidents, deliveries, decisions), turns, late)
+
+    def _released(self, at: int) -> list[Incident]:
+        """Return the open incidents that were withheld and are silenced no more."""
+        return [
+            incident
+            for incident in self.open_incidents
+            if incident.id in self._withheld and reason_for_quiet(self.quiet, incident, at) is None
+        ]
+
+    def _triggers(self, incident: Incident, at: int) -> list[Delivery]:
+        told = self._told.setdefault(incident.id, Told())
+        return told.triggers(
+            incident, self._routes, at, pages_again=incident.rule in self._paging_again
+        )
+
+
+def _ids(watch: Watch) -> tuple[str, ...]:
+    return tuple(incident.id for incident in watch.open.values())
 
 
 def _closed(incident: Incident, reason: str, at: int) -> Incident:
+    at = max(at, incident.opened_at)
     return incident.ended(Status.CLOSED, reason=reason, resolved_at=at, ended_at=at, value=None)

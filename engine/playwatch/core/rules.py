@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from playwatch.core.hours import ActiveHours
+
 
 class AlertType(Enum):
     """What raised an incident; channels filter by it."""
 
     THRESHOLD = "threshold"
     ANOMALY = "anomaly"
+    ENGINE = "engine"
+    """What the engine says of itself."""
 
 
 class Severity(IntEnum):
@@ -154,6 +158,48 @@ class Anomaly:
     budget_per_week: float
 
 
+class Aggregate(Enum):
+    """How the samples of a window become one value."""
+
+    MEAN = "mean"
+    """Mean weighted by views, over series and over time."""
+    SUM = "sum"
+    """Sum over series and over time."""
+    MIN = "min"
+    """The smallest single sample."""
+    MAX = "max"
+    """The greatest single sample."""
+    LAST = "last"
+    """Each series' latest sample: their mean weighted by views, or their sum where
+    the metric adds up over series."""
+
+
+class NoDataPolicy(Enum):
+    """What follows when a group that was heard before sends nothing."""
+
+    KEEP = "keep"
+    """Nothing: silence is not recovery, and no problem either."""
+    RESOLVE = "resolve"
+    """An open incident ends."""
+    OPEN = "open"
+    """An incident opens; one per silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    """What silence means to a rule, and after how many seconds of it."""
+
+    policy: NoDataPolicy = NoDataPolicy.KEEP
+    after_s: float = 300.0
+
+
+class OnEdit(Enum):
+    """What becomes of open incidents when the bounds or durations of their rule change."""
+
+    KEEP = "keep"
+    CLOSE = "close"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What to watch, when to open an incident and when to resolve it.
@@ -183,6 +229,22 @@ class Rule:
         A text with named fields, or empty for the built-in one.
     runbook
         A URL for the responder, or empty.
+    aggregate
+        How the window becomes one value; None as the metric says.
+    confidence
+        How sure a breach must be, 0.5 to below 1: see `confidence`. 0 judges the
+        plain value.
+    no_data
+        What silence means.
+    flap_within_s
+        An incident that would end and open again within this time goes on
+        instead; 0 ends it at once.
+    active
+        When incidents may open and rise; None always.
+    on_edit
+        What a change of the rule does to its open incidents.
+    repage_on_rise
+        True to page again when the severity rises.
     """
 
     name: str
@@ -197,6 +259,13 @@ class Rule:
     expire_after_s: float = 86_400.0
     summary: str = ""
     runbook: str = ""
+    aggregate: Aggregate | None = None
+    confidence: float = 0.0
+    no_data: NoData = NoData()
+    flap_within_s: float = 0.0
+    active: ActiveHours | None = None
+    on_edit: OnEdit = OnEdit.KEEP
+    repage_on_rise: bool = False
 
     @property
     def alert_type(self) -> AlertType:
@@ -206,10 +275,12 @@ class Rule:
 
     @property
     def scope(self) -> str:
-        """A digest of what is watched: metric, where, by and window.
+        """A digest of what is watched: metric, where, by, window and aggregate.
 
         Two rules of one name and one scope are the same rule with other
         bounds: its incidents live on. With another scope they are closed.
         """
-        what = repr((self.metric, self.where, self.by, self.window_s))
-        return hashlib.sha256(what.encode()).hexdigest()[:16]
+        what: tuple[object, ...] = (self.metric, self.where, self.by, self.window_s)
+        if self.aggregate is not None:
+            what = (*what, self.aggregate.value)
+        return hashlib.sha256(repr(what).encode()).hexdigest()[:16]

@@ -91,8 +91,9 @@ def restore(
     refused: list[str] = []
     parts: dict[str, Part] = {}
     for name, body in packed.items():
-        with _refusing(name, refused):
-            parts[name] = _unpack(body)
+        if name in {"series", "sequences"} or name.startswith("rule/"):
+            with _refusing(name, refused):
+                parts[name] = _unpack(body)
     rows = np.zeros(0, np.int32)
     if "series" in parts:
         with _refusing("series", refused):
@@ -215,6 +216,8 @@ def _pairs(
     pairs = []
     for owner, holder, names in _holders(watch):
         for name in names:
+            if f"{owner}.{name}" not in columns and name not in LifecycleState.COLUMNS:
+                continue  # of a feature that the rule did not use then
             saved, column = columns[f"{owner}.{name}"], getattr(holder, name)
             if name == "over_since":
                 saved = _fitted(saved, column.shape[1])
@@ -264,6 +267,6 @@ def _holders(watch: Watch) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
     """Return who holds a watch's columns by group, and their names."""
     return (
         ("clocks", watch.windows.clocks, EventClocks.COLUMNS),
-        ("phases", watch.phases, LifecycleState.COLUMNS),
+        ("phases", watch.phases, watch.phases.columns),
         ("windows", watch.windows, watch.windows.COLUMNS),
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from playwatch.core.incidents import Incident
 
-FIELDS = frozenset({"value", "bound", "views", "affected", "rule", "metric", "severity"})
+FIELDS = frozenset({"value", "bound", "views", "affected", "flaps", "rule", "metric", "severity"})
 """What a rule's ``summary`` may name, beside the dimensions in its ``by``."""
 
 
@@ -36,17 +36,26 @@ def summarise(incident: Incident, template: str = "") -> str:
     template
         The rule's own text with named fields; empty for the built-in one. A
         template that cannot be filled falls back to the built-in one, because
-        a page with plainer words beats no page.
+        a page with plainer words beats no page. So does an incident of missing
+        data, which has no value to name.
     """
-    if template:
+    if template and not incident.is_silence:
         try:
             return _Plain().vformat(template, (), _fields(incident))
         except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError):
             pass
+    times = "once" if incident.flaps == 1 else f"{incident.flaps} times"
+    flaps = f", flapped {times}" if incident.flaps else ""
+    return _built_in(incident) + flaps
+
+
+def _built_in(incident: Incident) -> str:
     where = ", ".join(f"{name}={value or '(none)'}" for name, value in incident.breakdowns)
     title = incident.measurement.replace("_", " ").capitalize()
-    reading = f"{title} {_number(incident.measured_value)}{_unit(incident.unit)}"
     place = f" in {where}" if where else ""
+    if incident.is_silence:
+        return f"{title}{place}: {incident.bound}"
+    reading = f"{title} {_number(incident.measured_value)}{_unit(incident.unit)}"
     if incident.unit == "viewers":
         return f"{reading} ({incident.bound}){place}"
     views = f"{incident.sample_size:,} {'view' if incident.sample_size == 1 else 'views'}"
@@ -59,6 +68,14 @@ def summarise(incident: Incident, template: str = "") -> str:
     return f"{reading} ({incident.bound}){place}: {hit}"
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in words: ``24 h``, ``5 min``, ``90 s``."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
 def _fields(incident: Incident) -> dict[str, str | float | int]:
     return {
         **dict(incident.breakdowns),
@@ -66,6 +83,7 @@ def _fields(incident: Incident) -> dict[str, str | float | int]:
         "bound": incident.threshold,
         "views": incident.sample_size,
         "affected": incident.affected_viewers,
+        "flaps": incident.flaps,
         "rule": incident.rule,
         "metric": incident.measurement,
         "severity": incident.severity.word,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -42,11 +43,10 @@ class VerdictBatch:
         The metric over the window; NaN where absent.
     bound
         The limit of that tier, or of the lowest one without a breach.
-    score
-        How far the value is beyond the bound, in units of the bound; above 0
-        exactly when breaching.
     views
         Views in the window (for audience metrics: the mean per sample).
+    is_upward
+        True when greater values are worse.
     """
 
     group: NDArray[np.int32]
@@ -55,9 +55,16 @@ class VerdictBatch:
     tier: NDArray[np.int8]
     value: NDArray[np.float64]
     bound: NDArray[np.float64]
-    score: NDArray[np.float64]
     views: NDArray[np.float64]
+    is_upward: bool = True
 
     def __len__(self) -> int:
         """Return how many groups were judged."""
         return len(self.group)
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """How far each value is beyond its bound, in units of the bound."""
+        excess = self.value - self.bound if self.is_upward else self.bound - self.value
+        score: NDArray[np.float64] = excess / np.where(self.bound == 0, 1.0, np.abs(self.bound))
+        return score

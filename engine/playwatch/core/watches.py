@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from playwatch.core.audience import LatestWindows
+from playwatch.core.clerk import Clerk
+from playwatch.core.extremes import ExtremeWindows
 from playwatch.core.groups import NO_GROUP, GroupTable
-from playwatch.core.incidents import Change, Incident, Status, incident_id, incident_key
+from playwatch.core.incidents import Change, Incident
 from playwatch.core.lifecycle import LifecycleState
 from playwatch.core.metrics import Merge
-from playwatch.core.rules import Bound, Threshold
+from playwatch.core.phases import Phase
+from playwatch.core.rules import Aggregate, NoDataPolicy, Threshold
 from playwatch.core.series import NEVER
-from playwatch.core.summary import summarise
-from playwatch.core.threshold import judge
+from playwatch.core.threshold import judge, needs_whole, value_of, views_of
 from playwatch.core.windows import RingWindows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from playwatch.core.lifecycle import Transition
-    from playwatch.core.metrics import Catalogue
+    from playwatch.core.decisions import Decision
+    from playwatch.core.metrics import Catalogue, Metric
     from playwatch.core.replacement import Settled
     from playwatch.core.rules import Rule
     from playwatch.core.samples import Instant, SampleBatch
     from playwatch.core.series import SeriesTable
+    from playwatch.core.transitions import Move, Transition
+
+MOVES_LIMIT: Final = 100
+"""Changes of phase that are written down of one incident, openings and ends aside."""
 
 Touched = np.ndarray[tuple[int], np.dtype[np.int32]]
 """Group rows, each at most once."""
 
 Turn = tuple[Change, Incident]
 """What happened to an incident, and the incident as it stands after."""
+
+_NO_GROUPS: Final = np.zeros(0, np.int32)
 
 
 class Watch:
@@ -62,25 +68,31 @@ class Watch:
         self.metric_id = number
         self.metric = catalogue[number]
         self.groups = GroupTable(number, rule.where, rule.by)
-        self.windows = _windows(rule, self.metric.merge)
+        self.windows = _windows(rule, self.metric)
         self.phases = LifecycleState(
             rule, len(rule.condition.tiers), is_upward=rule.condition.comparison.is_upward
         )
         self.open: dict[int, Incident] = {}
         self.counts_after = counts_after
+        self._decisions: list[Decision] = []
+        self._moves: dict[int, int] = {}
+        self._recoveries: dict[int, str] = {}
+        self._began_ms: int | None = None
+        self._silent_at_ms = NEVER
         self._emptied_at: dict[int, int] = {}
         self._opened_at: dict[int, int] = {}
         self._installation = installation
 
     def take(self, series: SeriesTable, settled: Settled, monotonic_ms: int) -> tuple[Touched, int]:
         """Count samples in the windows; return the groups they touched and how many were late."""
+        self._began_ms = monotonic_ms if self._began_ms is None else self._began_ms
         batch, group = self._mine(series, settled.counted)
         self.reserve()
         self._take_back(series, settled.withdrawn)
         if not len(batch):
             return group, 0
         late = self.windows.add(group, batch, monotonic_ms)
-        return np.unique(group), late
+        return np.unique(group) if len(group) > 1 else group, late
 
     def reserve(self) -> None:
         """Make room for every group of the table."""
@@ -89,25 +101,101 @@ class Watch:
 
     def judge(self, group: Touched, monotonic_ms: int) -> list[Turn]:
         """Judge some groups, each at most once, and return the incidents that changed."""
+        rule, condition, metric, windows = self.rule, self.condition, self.metric, self.windows
+        at = windows.clocks.now(group, monotonic_ms)
+        totals, covered = windows.totals(group, at), windows.covers(group, at)
+        whole = windows.is_whole(group, at) if needs_whole(rule, condition, metric) else covered
+        verdicts = judge(rule, condition, metric, group, at, totals, covered, whole)
+        silence_ms = None
+        if self.rule.no_data.policy is not NoDataPolicy.KEEP:
+            silence_ms = np.maximum(monotonic_ms - self._heard_ms(group, monotonic_ms), 0)
+        if rule.no_data.policy is NoDataPolicy.OPEN and not self.phases.is_armed[group].all():
+            # One that is heard again with an old time may be due before all others.
+            self._silent_at_ms = NEVER
+        stepped = self.phases.step(verdicts, silence_ms)
+        for move in stepped.moves:
+            self._note(move)
+        return [self._turn(transition) for transition in stepped.transitions]
+
+    def values(self, group: Touched, monotonic_ms: int) -> NDArray[np.float64]:
+        """Return the value of some groups now; NaN without data or with too few views."""
         at = self.windows.clocks.now(group, monotonic_ms)
-        verdicts = judge(
-            self.condition,
-            self.metric,
-            self.rule.min_views,
-            group,
-            at,
-            self.windows.totals(group, at),
-            self.windows.covers(group, at),
-            self.windows.is_whole(group, at),
-        )
-        return [self._turn(transition) for transition in self.phases.step(verdicts)]
+        totals = self.windows.totals(group, at)
+        value = value_of(self.metric, totals, self.rule.aggregate)
+        is_enough = views_of(self.metric, totals, value) >= self.rule.min_views
+        return np.where(is_enough, value, np.nan)
 
     def tick(self, monotonic_ms: int) -> list[Turn]:
         """Judge the groups that time alone can move."""
         if isinstance(self.windows, LatestWindows):
             self.windows.forget(monotonic_ms)
-        active = self.phases.active()
-        return self.judge(active, monotonic_ms) if len(active) else []
+        silent = self._silent(monotonic_ms)
+        if self.phases.is_idle and not len(silent):
+            return []
+        return self.judge(np.union1d(self.phases.active(), silent), monotonic_ms)
+
+    def drain(self) -> list[Decision]:
+        """Return the decisions since the last call that are no turn of an incident."""
+        decisions, self._decisions = self._decisions, []
+        return decisions
+
+    def edit(self, rule: Rule) -> None:
+        """Judge by another rule of the same scope; groups, windows and incidents stay.
+
+        Raises
+        ------
+        ValueError
+            If its scope is another one.
+
+        Notes
+        -----
+        A tier that both rules have keeps its time since the crossing, and the
+        lowest one always does; the next verdict forgets those that no longer hold.
+        """
+        if rule.scope != self.rule.scope or not isinstance(rule.condition, Threshold):
+            message = f"rule {rule.name} watches something else now"
+            raise ValueError(message)
+        before = [tier.severity for tier in self.condition.tiers]
+        tiers = rule.condition.tiers
+        phases = LifecycleState(rule, len(tiers), is_upward=rule.condition.comparison.is_upward)
+        sources = [before.index(one.severity) if one.severity in before else -1 for one in tiers]
+        phases.carry(self.phases, [0, *sources[1:]])
+        self.rule, self.condition, self.phases = rule, rule.condition, phases
+        self._silent_at_ms = NEVER
+        for group, incident in self.open.items():
+            phases.tier[group] = self._tier_of(incident)
+
+    def _tier_of(self, incident: Incident) -> int:
+        """Return the tier that an incident has reached; -1 for a silence."""
+        if incident.is_silence:
+            return -1
+        severities = [tier.severity for tier in self.condition.tiers]
+        return max(0, sum(severity <= incident.severity for severity in severities) - 1)
+
+    def _heard_ms(self, group: Touched | slice, monotonic_ms: int) -> NDArray[np.int64]:
+        """Return when groups were last heard; not before this watch could listen."""
+        if self._began_ms is None:
+            self._began_ms = monotonic_ms
+        return np.maximum(self.windows.clocks.heard_ms[group], self._began_ms)
+
+    def _silent(self, monotonic_ms: int) -> Touched:
+        """Return the groups whose silence may open an incident now.
+
+        Notes
+        -----
+        Nothing until the next silence can be long enough: groups that are
+        heard meanwhile only put that off. Then, and while one is silent, O(groups).
+        """
+        if self.rule.no_data.policy is not NoDataPolicy.OPEN or monotonic_ms < self._silent_at_ms:
+            return _NO_GROUPS
+        count, clocks = len(self.groups), self.windows.clocks
+        after_ms = round(self.rule.no_data.after_s * 1000)
+        can_open = self.phases.is_armed[:count] & (clocks.newest_at[:count] != NEVER)
+        left_ms = self._heard_ms(slice(count), monotonic_ms) + after_ms - monotonic_ms
+        silent = np.flatnonzero(can_open & (left_ms <= 0)).astype(np.int32)
+        soonest = left_ms[can_open & (left_ms > 0)].min(initial=after_ms)
+        self._silent_at_ms = monotonic_ms + (0 if len(silent) else int(soonest))
+        return silent
 
     def adopt(self, incident: Incident, now: Instant) -> None:
         """Take over an incident that the store says is open.
@@ -127,9 +215,7 @@ class Watch:
             clocks.heard_ms[group] = now.monotonic_ms - max(0, now.at - incident.opened_at)
             # Nothing is known of its window: what comes first ends the hole.
             clocks.resumed_from[group] = NEVER + 1
-        severities = [tier.severity for tier in self.condition.tiers]
-        reached = sum(severity <= incident.severity for severity in severities) - 1
-        self.phases.reopen(group, reached, incident.peak_value, now.at)
+        self.phases.reopen(group, self._tier_of(incident), incident.peak_value, now.at)
 
     def disown_others(self) -> None:
         """Put groups into NORMAL that the snapshot has open and the store has not.
@@ -164,89 +250,48 @@ class Watch:
 
     def _turn(self, transition: Transition) -> Turn:
         """Make the incident that a transition begins, or change the one that is open."""
+        group, clerk = transition.group, self._clerk
         if transition.change is Change.OPENED:
-            incident = self._opened(transition)
-            self.open[transition.group] = incident
+            # Two incidents in one millisecond, as corrections can bring, are two.
+            last_at = self._opened_at.get(group, NEVER)
+            opened_at = self._opened_at[group] = max(transition.at, last_at + 1)
+            incident = clerk.opened(transition, self.groups.breakdowns(group), opened_at)
+            if self.rule.for_s and not incident.is_silence:
+                self._decisions.append(clerk.crossing(incident, transition))
         elif transition.change is Change.ROSE:
-            incident = self._risen(self.open[transition.group], transition)
-            self.open[transition.group] = incident
+            incident = clerk.risen(self.open[group], transition)
+        elif transition.change is Change.FLAPPED:
+            incident = clerk.flapped(self.open[group])
         else:
-            incident = self._ended(self.open.pop(transition.group), transition)
+            self._moves.pop(group, None)
+            recovery = self._recoveries.pop(group, "")
+            return transition.change, clerk.ended(self.open.pop(group), transition, recovery)
+        self.open[group] = incident
         return transition.change, incident
 
-    def _opened(self, transition: Transition) -> Incident:
-        breakdowns = self.groups.breakdowns(transition.group)
-        # Two incidents in one millisecond, as corrections can bring, are two.
-        last_at = self._opened_at.get(transition.group, NEVER)
-        opened_at = self._opened_at[transition.group] = max(transition.at, last_at + 1)
-        key = incident_key(self.rule, breakdowns)
-        tier = self.condition.tiers[transition.tier]
-        incident = Incident(
-            id=incident_id(self._installation, key, opened_at),
-            incident_key=key,
-            rule=self.rule.name,
-            scope=self.rule.scope,
-            alert_type=self.rule.alert_type,
-            status=Status.OPEN,
-            severity=tier.severity,
-            measurement=self.metric.key,
-            unit=self.metric.unit,
-            breakdowns=breakdowns,
-            measured_value=transition.value,
-            peak_value=transition.peak,
-            threshold=tier.limit,
-            bound=str(Bound(self.condition.comparison, tier.limit)),
-            sample_size=round(transition.views),
-            affected_viewers=self._affected(transition),
-            started_at=transition.since_at,
-            opened_at=opened_at,
-            window_s=self.rule.window_s,
-            runbook=self.rule.runbook,
+    def _note(self, move: Move) -> None:
+        """Write down why an open incident changed its phase; `MOVES_LIMIT` times at most."""
+        incident = self.open[move.group]
+        if move.after is Phase.LINGERING:
+            self._recoveries[move.group] = self._clerk.recovery(incident, move)
+        count = self._moves[move.group] = self._moves.get(move.group, 0) + 1
+        if count <= MOVES_LIMIT:
+            self._decisions.append(self._clerk.move(incident, move))
+
+    @property
+    def _clerk(self) -> Clerk:
+        return Clerk(self.rule, self.condition, self.metric, self._installation)
+
+
+def _windows(rule: Rule, metric: Metric) -> RingWindows | LatestWindows:
+    aggregate = rule.aggregate or metric.aggregate
+    is_average = metric.is_average_of(aggregate)
+    if aggregate is Aggregate.LAST:
+        return LatestWindows(rule.window_s, weighs_by_views=is_average)
+    if aggregate in {Aggregate.MIN, Aggregate.MAX}:
+        return ExtremeWindows(
+            rule.window_s,
+            takes_greatest=aggregate is Aggregate.MAX,
+            needs_views=metric.merge is Merge.MEAN,
         )
-        return replace(incident, summary=summarise(incident, self.rule.summary))
-
-    def _risen(self, incident: Incident, transition: Transition) -> Incident:
-        tier = self.condition.tiers[transition.tier]
-        risen = replace(
-            incident,
-            severity=tier.severity,
-            measured_value=transition.value,
-            peak_value=transition.peak,
-            threshold=tier.limit,
-            bound=str(Bound(self.condition.comparison, tier.limit)),
-            sample_size=round(transition.views),
-            affected_viewers=self._affected(transition),
-        )
-        return replace(risen, summary=summarise(risen, self.rule.summary))
-
-    def _ended(self, incident: Incident, transition: Transition) -> Incident:
-        has_expired = transition.change is Change.EXPIRED
-        reason = (
-            f"neither good nor bad for {self.rule.expire_after_s:g} s"
-            if has_expired
-            else f"{self.condition.resolve} for {self.rule.resolve_for_s:g} s"
-        )
-        # The event clock may have stepped back since the opening.
-        ended_at = max(transition.at, incident.opened_at)
-        return replace(
-            incident,
-            status=Status.EXPIRED if has_expired else Status.CLOSED,
-            reason=reason,
-            resolved_at=max(transition.since_at, incident.started_at),
-            ended_at=ended_at,
-            measured_value_on_close=None if math.isnan(transition.value) else transition.value,
-            peak_value=transition.peak,
-        )
-
-    def _affected(self, transition: Transition) -> int:
-        """Return how many views were hit: the share for a percentage, none for an audience."""
-        if self.metric.measures_audience:
-            return 0
-        share = transition.value / 100 if self.metric.is_proportion else 1.0
-        return round(share * transition.views)
-
-
-def _windows(rule: Rule, merge: Merge) -> RingWindows | LatestWindows:
-    if merge is Merge.LATEST:
-        return LatestWindows(rule.window_s)
-    return RingWindows(rule.window_s, weighs_by_views=merge is Merge.MEAN)
+    return RingWindows(rule.window_s, weighs_by_views=is_average)

@@ -38,7 +38,7 @@ BUCKETS: Final = 20
 
 
 class Totals(NamedTuple):
-    """What the windows of some groups hold: three columns.
+    """What the windows of some groups hold, in columns.
 
     Attributes
     ----------
@@ -48,11 +48,14 @@ class Totals(NamedTuple):
         Sum of the views.
     samples
         How many samples.
+    extreme
+        The smallest or greatest value; NaN without one. None unless asked for.
     """
 
     sums: NDArray[np.float64]
     views: NDArray[np.int64]
     samples: NDArray[np.int64]
+    extreme: NDArray[np.float64] | None = None
 
 
 class EventClocks:
@@ -139,7 +142,7 @@ class RingWindows:
     each group whose clock moved to a new bucket.
     """
 
-    COLUMNS: ClassVar = ("head", "sums", "views", "samples")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("head", "sums", "views", "samples")
 
     def __init__(self, window_s: float, *, weighs_by_views: bool) -> None:
         self._weighs_by_views = weighs_by_views
@@ -220,11 +223,15 @@ class RingWindows:
         steps = np.minimum(head - self.head[rows], BUCKETS)
         slots = np.arange(BUCKETS)
         entered = (slots - self.head[rows, None] - 1) % BUCKETS < steps[:, None]
+        self._clear(rows, entered)
+        self.head[rows] = head
+
+    def _clear(self, rows: NDArray[np.int32], entered: NDArray[np.bool_]) -> None:
+        """Empty some buckets, a mask of shape ``(n, BUCKETS)``."""
         for column in (self.sums, self.views, self.samples):
             emptied = column[rows]
             emptied[entered] = 0
             column[rows] = emptied
-        self.head[rows] = head
 
     def _pour(self, group: NDArray[np.int32], batch: SampleBatch, sign: int) -> int:
         """Add (or take back) what is inside the rings; return how many were."""
@@ -234,10 +241,20 @@ class RingWindows:
             group, bucket, batch = group[inside], bucket[inside], batch.take(inside)
         weight = batch.value * batch.views if self._weighs_by_views else batch.value
         slot = group.astype(np.int64) * BUCKETS + bucket % BUCKETS
+        self._fill(slot, batch, weight, sign)
+        return len(group)
+
+    def _fill(
+        self,
+        slot: NDArray[np.int64],
+        batch: SampleBatch,
+        weight: NDArray[np.float64],
+        sign: int,
+    ) -> None:
+        """Add samples to their buckets (or take them back); a slot is a place in a flat table."""
         np.add.at(self.sums.reshape(-1), slot, sign * weight)
         np.add.at(self.views.reshape(-1), slot, sign * batch.views)
         np.add.at(self.samples.reshape(-1), slot, np.int32(sign))
-        return len(group)
 
     def _numbers(self, group: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return which bucket each slot holds, shape ``(n, BUCKETS)``."""

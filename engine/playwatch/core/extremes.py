@@ -1,0 +1,86 @@
+"""Windows of extremes: the smallest or the greatest single sample of a group.
+
+Each bucket keeps its extreme, beside what `RingWindows` keeps. An extreme does
+not tell what lay beneath it, so a sample that is replaced can be taken back
+only from a bucket that held nothing else; where it did, the old extreme stays
+until its bucket leaves the window.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from playwatch.core.series import grown
+from playwatch.core.windows import BUCKETS, RingWindows, Totals
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch.core.samples import SampleBatch
+
+
+class ExtremeWindows(RingWindows):
+    """Rings that know their smallest or greatest sample.
+
+    Parameters
+    ----------
+    window_s
+        Length of the window, seconds.
+    takes_greatest
+        True for the greatest, False for the smallest.
+    needs_views
+        True to leave out samples that summarise no views: they measure nothing.
+
+    Notes
+    -----
+    160 bytes a group more than `RingWindows`.
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (*RingWindows.COLUMNS, "extremes")
+
+    def __init__(self, window_s: float, *, takes_greatest: bool, needs_views: bool) -> None:
+        super().__init__(window_s, weighs_by_views=False)
+        self._further = np.fmax if takes_greatest else np.fmin
+        self._needs_views = needs_views
+        self.extremes: NDArray[np.float64] = np.zeros((0, BUCKETS))
+
+    def reserve(self, groups: int) -> None:
+        """Make room for so many groups."""
+        super().reserve(groups)
+        if len(self.extremes) < len(self.head):
+            self.extremes = grown(self.extremes, len(self.head), np.nan)
+
+    def empty(self, group: int) -> None:
+        """Leave out all that one window holds."""
+        super().empty(group)
+        self.extremes[group] = np.nan
+
+    def totals(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> Totals:
+        """Return what the windows of some groups hold at their event times."""
+        first = at // self.bucket_ms - (BUCKETS - 1)
+        inside = self._numbers(group) >= first[:, None]
+        extreme = self._further.reduce(np.where(inside, self.extremes[group], np.nan), axis=1)
+        return super().totals(group, at)._replace(extreme=extreme)
+
+    def _clear(self, rows: NDArray[np.int32], entered: NDArray[np.bool_]) -> None:
+        super()._clear(rows, entered)
+        emptied = self.extremes[rows]
+        emptied[entered] = np.nan
+        self.extremes[rows] = emptied
+
+    def _fill(
+        self,
+        slot: NDArray[np.int64],
+        batch: SampleBatch,
+        weight: NDArray[np.float64],
+        sign: int,
+    ) -> None:
+        super()._fill(slot, batch, weight, sign)
+        extremes = self.extremes.reshape(-1)
+        if sign < 0:
+            extremes[slot[self.samples.reshape(-1)[slot] <= 0]] = np.nan
+            return
+        value = np.where(batch.views > 0, weight, np.nan) if self._needs_views else weight
+        self._further.at(extremes, slot, value)
