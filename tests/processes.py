@@ -46,6 +46,10 @@ class Process:
             pass
         assert self.said.count(words) >= times, f"never said {words!r}:\n{self.said}"
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal and go on."""
+        self._process.send_signal(number)
+
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
         if self._process.returncode is None:

@@ -5,38 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from playwatch.channels import open_channel
 from playwatch.config.quantities import split_address
-from playwatch.core.intake import Intake
-from playwatch.core.pipeline import Pipeline
-from playwatch.core.routing import ALL_TYPES, Route
-from playwatch.core.rules import AlertType
-from playwatch.core.sequences import SequenceTracker
-from playwatch.core.series import SeriesTable
 from playwatch.errors import StoreError
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.mqtt import MqttSource
 from playwatch.runtime.clock import SystemClock
-from playwatch.runtime.dry import DryChannel
-from playwatch.runtime.evaluate import Evaluator
+from playwatch.runtime.complaints import vitals_of
+from playwatch.runtime.desk import EngineDesk
 from playwatch.runtime.health import EngineHealth
-from playwatch.runtime.outbox import Outbox
-from playwatch.runtime.refused import RefusalLog
 from playwatch.store.memory import MemoryStore
 from playwatch.store.sqlite import SqliteStore
-from playwatch.telemetry import Telemetry
+from playwatch.web.access import Access
+from playwatch.web.api import Api
 from playwatch.web.server import serving
+from playwatch.works import Works
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
-    from playwatch.config.schema import ChannelSettings, MqttSettings, Settings
-    from playwatch.ports import Channel, Clock, Store
+    from playwatch.config.schema import MqttSettings, Settings
+    from playwatch.ports import Clock, Store
+    from playwatch.runtime.evaluate import Evaluator
+    from playwatch.runtime.outbox import Outbox
+    from playwatch.runtime.reload import Reloader
+    from playwatch.runtime.self_watch import SelfWatch
+    from playwatch.telemetry import Telemetry
 
 GRACE_S: Final = 10.0
 """How long a stop waits for what is under way."""
@@ -58,12 +56,15 @@ class Engine:
         Tells what keeps it from working.
     telemetry
         Its own metrics.
+    reloader
+        Puts another configuration into it.
     """
 
     broker_url: str
     web_url: str
     health: EngineHealth
     telemetry: Telemetry
+    reloader: Reloader
 
 
 @asynccontextmanager
@@ -73,6 +74,8 @@ async def running(
     clock: Clock | None = None,
     rng: random.Random | None = None,
     is_dry_run: bool = False,
+    load: Callable[[], Settings] | None = None,
+    record: Path | None = None,
 ) -> AsyncIterator[Engine]:
     """Run an engine while the context lasts.
 
@@ -80,6 +83,10 @@ async def running(
     ----------
     is_dry_run
         Evaluate for real, but log what would be sent, and store nothing.
+    load
+        Reads the configuration again, for a reload; the same by default.
+    record
+        A file to write down what is read in, so that it can be replayed.
 
     Raises
     ------
@@ -97,36 +104,48 @@ async def running(
     """
     clock = clock or SystemClock()
     rng = rng or random.Random()  # noqa: S311 - jitter, not secrets
-    telemetry = Telemetry()
     async with AsyncExitStack() as stack:
         store = await _store(settings, clock, is_dry_run=is_dry_run)
         stack.push_async_callback(store.close)
         mqtt = await _broker(settings.mqtt, stack, is_dry_run=is_dry_run)
-        channels = [_channel(one, clock, is_dry_run=is_dry_run) for one in settings.channels]
-        for channel in channels:
-            stack.push_async_callback(channel.close)
-        outbox = Outbox(channels, store, clock, telemetry, rng)
-        evaluator = await _evaluator(settings, channels, store, clock, telemetry, outbox)
+        installation = await store.installation()
+        works = Works(settings, store, clock, rng, stack, installation, is_dry_run=is_dry_run)
+        await works.renew_keys(settings)
+        works.open_former_channels()
+        evaluator, outbox, self_watch = works.evaluator(record), works.outbox, works.self_watch
+        reloader = works.reloader(evaluator, load or (lambda: settings))
+        stack.push_async_callback(reloader.close)
         await evaluator.recover()
-        client_id = f"playwatch-{(await store.installation())[:12]}"
-        source = MqttSource(mqtt, telemetry, clock, client_id=client_id, rng=rng)
+        await self_watch.recover()
+        client_id = f"playwatch-{installation[:12]}"
+        source = MqttSource(mqtt, works.telemetry, clock, client_id=client_id, rng=rng)
         health = EngineHealth([source], evaluator, outbox)
-        web_url = ""
-        if settings.web.listen is not None:
-            host, port = split_address(settings.web.listen)
-            web_url = await stack.enter_async_context(serving(host, port, telemetry, health))
-        async with asyncio.TaskGroup() as tasks:
-            outbox.start(tasks)
-            loops = [
-                tasks.create_task(evaluator.follow(source), name="evaluate"),
-                tasks.create_task(evaluator.tick(), name="tick"),
-                tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
-            ]
-            subscription = tasks.create_task(source.run(), name="subscribe")
-            try:
-                yield Engine(source.name, web_url, health, telemetry)
-            finally:
-                await _stop(evaluator, loops, outbox, subscription)
+        desk = EngineDesk(store, clock, evaluator)
+        api = Api(desk, reloader.reload if load else None, _access(settings), clock)
+        web_url = await _web(settings, works.telemetry, health, api, stack)
+        async with _at_work(evaluator, outbox, self_watch, source):
+            yield Engine(source.name, web_url, health, works.telemetry, reloader)
+
+
+@asynccontextmanager
+async def _at_work(
+    evaluator: Evaluator, outbox: Outbox, self_watch: SelfWatch, source: MqttSource
+) -> AsyncIterator[None]:
+    """Run every loop while the context lasts, then stop them in order."""
+    async with asyncio.TaskGroup() as tasks:
+        outbox.start(tasks)
+        watching = self_watch.run(lambda: vitals_of([source], evaluator, outbox))
+        loops = [
+            tasks.create_task(evaluator.follow(source), name="evaluate"),
+            tasks.create_task(evaluator.tick(), name="tick"),
+            tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
+            tasks.create_task(watching, name="self watch"),
+        ]
+        subscription = tasks.create_task(source.run(), name="subscribe")
+        try:
+            yield
+        finally:
+            await _stop(evaluator, loops, outbox, subscription)
 
 
 async def _stop(
@@ -151,41 +170,19 @@ async def _stop(
     await outbox.stop(GRACE_S)
 
 
-async def _evaluator(
-    settings: Settings,
-    channels: list[Channel],
-    store: Store,
-    clock: Clock,
-    telemetry: Telemetry,
-    outbox: Outbox,
-) -> Evaluator:
-    catalogue = settings.catalogue()
-    series = SeriesTable(settings.limits.series_per_metric)
-    sequences = SequenceTracker()
-    routes = [
-        Route(channel.name, channel.key_fingerprint, _types(one.alert_types))
-        for one, channel in zip(settings.channels, channels, strict=True)
-    ]
-    installation = await store.installation()
-    pipeline = Pipeline(catalogue, series, settings.core_rules(), routes, installation)
-    intake = Intake(
-        catalogue,
-        series,
-        sequences,
-        max_age_s=settings.limits.max_age_s,
-        max_bytes=settings.limits.max_payload_bytes,
-    )
-    return Evaluator(
-        pipeline,
-        intake,
-        sequences,
-        catalogue,
-        store,
-        clock,
-        telemetry,
-        RefusalLog(),
-        outbox.wake,
-    )
+def _access(settings: Settings) -> Access:
+    token = settings.web.token
+    return Access("" if token is None else token.get_secret_value(), settings.web.hosts)
+
+
+async def _web(
+    settings: Settings, telemetry: Telemetry, health: EngineHealth, api: Api, stack: AsyncExitStack
+) -> str:
+    """Serve where it is wanted; return the address, or an empty text."""
+    if settings.web.listen is None:
+        return ""
+    host, port = split_address(settings.web.listen)
+    return await stack.enter_async_context(serving(host, port, telemetry, health, api))
 
 
 async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store:
@@ -203,12 +200,3 @@ async def _broker(mqtt: MqttSettings, stack: AsyncExitStack, *, is_dry_run: bool
         return mqtt
     broker = await stack.enter_async_context(EmbeddedBroker(mqtt.listen))
     return mqtt.model_copy(update={"url": broker.url, "protocol": "3.1.1"})
-
-
-def _channel(settings: ChannelSettings, clock: Clock, *, is_dry_run: bool) -> Channel:
-    channel: Channel = open_channel(settings, clock=clock)
-    return DryChannel(channel, sys.stdout) if is_dry_run else channel
-
-
-def _types(alert_types: str) -> frozenset[AlertType]:
-    return ALL_TYPES if alert_types == "all" else frozenset({AlertType(alert_types)})

@@ -98,3 +98,7 @@ class ListenError(PlaywatchError):
 
 class BrokerError(PlaywatchError):
     """The environment's fault: the MQTT broker refused us or cannot be reached."""
+
+
+class EngineError(PlaywatchError):
+    """A running engine refused, or could not be asked."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from playwatch.core.deliveries import Attempt, Changes, Delivery
+    from playwatch.core.decisions import Decision, Remark
+    from playwatch.core.deliveries import Attempt, Changes, Delivery, DeliveryStatus
     from playwatch.core.incidents import Incident, Status
+    from playwatch.core.samples import Instant
+    from playwatch.core.silences import Silence
 
 
 class Clock(Protocol):
@@ -74,6 +77,16 @@ class Source(Protocol):
         """Wait for the next messages and return all that one read brought."""
 
 
+class Recorder(Protocol):
+    """Writes down what an evaluator reads, so that it can be replayed."""
+
+    def read(self, messages: Sequence[Message], now: Instant) -> None:
+        """Keep what one read brought, and when."""
+
+    def tick(self, now: Instant) -> None:
+        """Keep that time was let pass, and when."""
+
+
 class Channel(Protocol):
     """Where deliveries go."""
 
@@ -105,7 +118,8 @@ class AttemptRecord:
     duration_ms
         How long it took.
     outcome
-        ``sent``, ``retry``, ``rejected`` or ``misconfigured``.
+        ``sent``, ``retry``, ``ambiguous`` (a retry of what the receiver may
+        have), ``rejected`` or ``misconfigured``.
     detail
         The receiver's answer or the failure, in words, without any secret.
     """
@@ -129,11 +143,13 @@ class IncidentQuery:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStory:
-    """An incident with everything that was sent about it."""
+    """An incident with everything that was decided, sent and said about it."""
 
     incident: Incident
     deliveries: Sequence[Delivery] = ()
     attempts: Sequence[AttemptRecord] = field(default=())
+    decisions: Sequence[Decision] = ()
+    remarks: Sequence[Remark] = ()
 
 
 class Store(Protocol):
@@ -146,7 +162,7 @@ class Store(Protocol):
         """Return the random name made when the store was created."""
 
     async def commit(self, changes: Changes) -> None:
-        """Store incidents and deliveries in one durable transaction."""
+        """Store incidents, deliveries and decisions in one durable transaction."""
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Store ended attempts and the new state of their deliveries, in one transaction."""
@@ -163,17 +179,47 @@ class Store(Protocol):
     async def next_due_at(self, channel: str, busy: set[str]) -> int | None:
         """Return when the channel has something to send next; None when never."""
 
+    async def pending(self, channel: str) -> dict[str, int]:
+        """Return the ids of what a channel has yet to send, and when each was decided."""
+
+    async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
+        """Return deliveries that stand so, in the order they were decided."""
+
+    async def replay(self, ids: Sequence[str], at: int) -> int:
+        """Queue dead deliveries again, with what came after each; return how many were dead."""
+
+    async def purge(self, ids: Sequence[str]) -> int:
+        """Remove dead deliveries; a trigger stays while its incident is open."""
+
+    async def keys_in_use(self) -> dict[str, set[str]]:
+        """Return, by channel, the fingerprints of keys that something still has to go out with."""
+
     async def open_incidents(self) -> list[Incident]:
         """Return every incident that is open."""
 
     async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
         """Return the trigger deliveries of these incidents, whatever their status."""
 
+    async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
+        """Return which of these incidents have a trigger that a silence keeps back."""
+
     async def incidents(self, query: IncidentQuery) -> list[Incident]:
         """Return the incidents that a query asks for, newest first."""
 
     async def incident(self, incident_id: str) -> IncidentStory | None:
-        """Return one incident with its deliveries and attempts; None when unknown."""
+        """Return one incident with its whole record; None when unknown."""
+
+    async def add_remark(self, remark: Remark) -> None:
+        """Add what a person said to the record of a stored incident."""
+
+    async def add_silence(self, silence: Silence) -> None:
+        """Store a new silence."""
+
+    async def end_silence(self, silence_id: str, at: int) -> Silence | None:
+        """Let a silence end at a moment unless it has; None when unknown."""
+
+    async def silences(self, after: int) -> list[Silence]:
+        """Return silences that end after a moment, in the order they were made."""
 
     async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
         """Replace the snapshot: named parts of the pipeline's state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ def incident_document(incident: Incident) -> Document:
 
 
 def story_document(story: IncidentStory) -> Document:
-    """Return an incident with its deliveries and their attempts."""
+    """Return an incident with its deliveries, decisions and remarks."""
     return {
         **incident_document(story.incident),
         "deliveries": [
@@ -82,5 +83,29 @@ def story_document(story: IncidentStory) -> Document:
                 ],
             }
             for delivery in story.deliveries
+        ],
+        "decisions": [
+            {
+                "at": moment(decision.at),
+                "what": decision.what,
+                "severity": decision.severity,
+                "value": decision.value
+                if decision.value is not None and math.isfinite(decision.value)
+                else None,
+                "views": decision.views,
+                "bound": decision.bound,
+                "since_at": moment(decision.since_at),
+                "reason": decision.reason,
+            }
+            for decision in story.decisions
+        ],
+        "remarks": [
+            {
+                "at": moment(remark.at),
+                "kind": remark.kind.value,
+                "author": remark.author,
+                "text": remark.text,
+            }
+            for remark in story.remarks
         ],
     }

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from playwatch.cli.desk import AuthorOption, TokenOption, UrlOption
 from playwatch.cli.run import ConfigOption
 from playwatch.cli.settings import JsonOption
 
 if TYPE_CHECKING:
+    from playwatch.core.decisions import Remark, RemarkKind
     from playwatch.core.incidents import Incident
     from playwatch.ports import IncidentQuery, IncidentStory
 
-app = typer.Typer(help="Look at incidents, engine up or down.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at incidents and say something about them, engine up or down.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -50,11 +55,10 @@ def show(
     config: ConfigOption = Path("playwatch.yaml"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show one incident: numbers, times, and every delivery with its attempts."""
+    """Show one incident: numbers, times, decisions, remarks, deliveries with their attempts."""
     story = asyncio.run(_story(config, incident_id))
     if story is None:
-        typer.echo(f"playwatch: no incident {incident_id} in this store", err=True)
-        raise typer.Exit(1)
+        raise _unknown(incident_id)
     if as_json:
         from playwatch.cli.documents import print_json, story_document
 
@@ -63,6 +67,87 @@ def show(
     from playwatch.cli.tables import story_tables
 
     story_tables(story)
+
+
+IdArgument = Annotated[str, typer.Argument(help="Its id, as `incident list` prints it.")]
+
+
+@app.command()
+def ack(
+    author: AuthorOption,
+    incident_id: IdArgument,
+    config: ConfigOption = Path("playwatch.yaml"),
+    comment: Annotated[str, typer.Option(help="What you are about to do.")] = "",
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Say that somebody looks after an incident; kept here, not sent to any channel."""
+    from playwatch.core.decisions import RemarkKind
+
+    remark = (incident_id, RemarkKind.ACKNOWLEDGED, author, comment)
+    if asyncio.run(_remark(config, url, token_file, remark)) is None:
+        raise _unknown(incident_id)
+
+
+@app.command()
+def note(
+    author: AuthorOption,
+    incident_id: IdArgument,
+    text: Annotated[str, typer.Argument(help="What the next shift should know.")],
+    config: ConfigOption = Path("playwatch.yaml"),
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Add a note to an incident."""
+    from playwatch.core.decisions import RemarkKind
+
+    if not text.strip():
+        message = "an empty note"
+        raise typer.BadParameter(message)
+    remark = (incident_id, RemarkKind.NOTE, author, text)
+    if asyncio.run(_remark(config, url, token_file, remark)) is None:
+        raise _unknown(incident_id)
+
+
+@app.command()
+def resolve(
+    author: AuthorOption,
+    incident_id: IdArgument,
+    config: ConfigOption = Path("playwatch.yaml"),
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Close an open incident by hand; whoever was told of it is told of its end."""
+    standing = asyncio.run(_resolve(config, url, token_file, incident_id, author))
+    if standing is None:
+        raise _unknown(incident_id)
+    typer.echo(standing)
+
+
+def _unknown(incident_id: str) -> typer.Exit:
+    typer.echo(f"playwatch: no incident {incident_id} in this store", err=True)
+    return typer.Exit(1)
+
+
+async def _remark(
+    config: Path,
+    url: str | None,
+    token_file: Path | None,
+    remark: tuple[str, RemarkKind, str, str],
+) -> Remark | None:
+    from playwatch.cli.desk import desk_of
+
+    async with desk_of(config, url, token_file) as desk:
+        return await desk.remark(*remark)
+
+
+async def _resolve(
+    config: Path, url: str | None, token_file: Path | None, incident_id: str, author: str
+) -> str | None:
+    from playwatch.cli.desk import desk_of
+
+    async with desk_of(config, url, token_file) as desk:
+        return await desk.resolve(incident_id, author)
 
 
 async def _incidents(config: Path, query: IncidentQuery) -> list[Incident]:

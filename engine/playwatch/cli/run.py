@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwatch.config.schema import Settings
+    from playwatch.runtime.reload import Reloader
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration file.", metavar="FILE")
@@ -21,29 +24,55 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Evaluate, but only log what would be sent.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write down what is read, for replay and backtest.", metavar="FILE"),
+    ] = None,
 ) -> None:
-    """Run the engine: subscribe, evaluate, page. SIGTERM or Ctrl-C stops it in order."""
+    """Run the engine: subscribe, evaluate, page.
+
+    SIGTERM or Ctrl-C stops it in order; SIGHUP reads the configuration again.
+    """
     from playwatch.cli.logs import to_stderr
     from playwatch.cli.settings import load
 
     to_stderr()
-    asyncio.run(_serve(load(config), is_dry_run=dry_run))
+    asyncio.run(_serve(lambda: load(config), is_dry_run=dry_run, record=record))
 
 
-async def _serve(settings: Settings, *, is_dry_run: bool) -> None:
+async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path | None) -> None:
     import logging
 
     from playwatch.app import running
     from playwatch.cli.settings import counted
-    from playwatch.cli.signals import stop_requested
+    from playwatch.cli.signals import hang_ups, stop_requested
 
     log = logging.getLogger("playwatch")
-    with stop_requested() as stop:
-        async with running(settings, is_dry_run=is_dry_run) as engine:
+    settings = load()
+    with stop_requested() as stop, hang_ups() as asked:
+        async with (
+            running(settings, is_dry_run=is_dry_run, load=load, record=record) as engine,
+            asyncio.TaskGroup() as tasks,
+        ):
             rules, channels = len(settings.rules), len(settings.channels)
             log.info("%s, %s", counted(rules, "rule"), counted(channels, "channel"))
             if engine.web_url:
                 log.info("health and metrics at %s", engine.web_url)
+            reloading = tasks.create_task(_reload_when(asked, engine.reloader))
             await stop.wait()
             log.info("stopping")
+            reloading.cancel()
     log.info("stopped")
+
+
+async def _reload_when(asked: asyncio.Event, reloader: Reloader) -> None:
+    """Reload at each hang-up; what is wrong is in the log, and nothing has changed."""
+    from contextlib import suppress
+
+    from playwatch.errors import PlaywatchError
+
+    while True:
+        await asked.wait()
+        asked.clear()
+        with suppress(PlaywatchError):
+            await reloader.reload()

@@ -43,7 +43,7 @@ def incident_table(incidents: Sequence[Incident]) -> None:
 
 
 def story_tables(story: IncidentStory) -> None:
-    """Print one incident and what was sent about it."""
+    """Print one incident, what was decided and what was sent about it."""
     console = Console()
     incident = story.incident
     facts = Table(show_header=False, box=None)
@@ -64,6 +64,7 @@ def story_tables(story: IncidentStory) -> None:
     ):
         facts.add_row(name, escape(str(value)))
     console.print(facts)
+    _record(console, story)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("delivery", "channel", "status", "at (UTC)", "outcome", "took", "answer"):
         table.add_column(name, overflow="fold")
@@ -83,6 +84,32 @@ def story_tables(story: IncidentStory) -> None:
                 escape(record.detail),
             )
     console.print(table)
+
+
+def _record(console: Console, story: IncidentStory) -> None:
+    """Print what was decided and what people said, in the order of time."""
+    lines = [
+        (
+            decision.at,
+            f"{decision.what} {decision.severity}".strip(),
+            "" if decision.value is None else f"{decision.value:.4g}",
+            f"{decision.views:,}" if decision.views else "",
+            decision.bound,
+            decision.reason,
+        )
+        for decision in story.decisions
+    ]
+    lines += [
+        (one.at, one.kind.value, "", "", "", f"{one.author}: {one.text}".rstrip(": "))
+        for one in story.remarks
+    ]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("at (UTC)", "decision", "value", "views", "bound", "why"):
+        table.add_column(name, overflow="fold")
+    for at, *cells in sorted(lines, key=lambda line: line[0]):
+        table.add_row(_clock(at, "%m-%d %H:%M:%S"), *(escape(cell) for cell in cells))
+    if lines:
+        console.print(table)
 
 
 def _where(incident: Incident) -> str:

@@ -25,18 +25,23 @@ from playwatch.codecs import CODECS
 from playwatch.core import snapshots
 from playwatch.core.incidents import Change
 from playwatch.core.refusals import Reason, Refused
+from playwatch.core.rules import AlertType
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
     from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.edits import RuleEdit
     from playwatch.core.intake import Intake, Intaken
     from playwatch.core.metrics import Catalogue
     from playwatch.core.pipeline import Pipeline, Step
+    from playwatch.core.routing import Route
+    from playwatch.core.rules import Rule
     from playwatch.core.sequences import SequenceTracker
-    from playwatch.ports import Arrivals, Clock, Message, Source, Store
+    from playwatch.core.silences import MuteWindow, Silence
+    from playwatch.ports import Arrivals, Clock, Message, Recorder, Source, Store
     from playwatch.runtime.refused import RefusalLog
     from playwatch.telemetry import Telemetry
 
@@ -56,6 +61,14 @@ class Evaluator:
         The core; nobody else may touch them while the evaluator runs.
     wake_outbox
         Called with deliveries that were just committed.
+    mute
+        Windows in which nobody is told, beside the silences of the store.
+    recorder
+        Writes down what is read.
+    heard
+        Called with the topics of each read and the sources named on them.
+    extra_parts
+        Gives parts of others for the snapshot.
     """
 
     def __init__(
@@ -69,6 +82,11 @@ class Evaluator:
         telemetry: Telemetry,
         refusals: RefusalLog,
         wake_outbox: Callable[[Iterable[Delivery]], None],
+        *,
+        mute: Sequence[MuteWindow] = (),
+        recorder: Recorder | None = None,
+        heard: Callable[[Mapping[str, Collection[str]]], None] = lambda _: None,
+        extra_parts: Callable[[], dict[str, bytes]] = dict,
     ) -> None:
         self._pipeline = pipeline
         self._intake = intake
@@ -79,6 +97,10 @@ class Evaluator:
         self._telemetry = telemetry
         self._refusals = refusals
         self._wake_outbox = wake_outbox
+        self._mute = tuple(mute)
+        self._recorder = recorder
+        self._heard = heard
+        self._extra_parts = extra_parts
         self._turn = asyncio.Lock()
         self._can_store = True
 
@@ -98,9 +120,13 @@ class Evaluator:
             )
             for reason in refused:
                 log.warning("left out of the snapshot: %s", reason)
-        incidents = await self._store.open_incidents()
-        routed = await self._store.routed([incident.id for incident in incidents])
-        step = self._pipeline.adopt(incidents, routed, now)
+        stored = await self._store.open_incidents()
+        # What the engine says of itself is not the rules'.
+        incidents = [one for one in stored if one.alert_type is not AlertType.ENGINE]
+        ids = [incident.id for incident in incidents]
+        routed, withheld = await self._store.routed(ids), await self._store.withheld(ids)
+        await self._read_silences(now)
+        step = self._pipeline.adopt(incidents, routed, now, withheld)
         await self._conclude(step)
         self._tell_open()
         if incidents:
@@ -111,6 +137,35 @@ class Evaluator:
         """Hold evaluation between two steps while the context lasts."""
         async with self._turn:
             yield
+
+    async def change(self, decide: Callable[[Pipeline, Instant], Step]) -> None:
+        """Commit what is decided from outside, between two steps."""
+        async with self._turn:
+            now = self._now()
+            await self._read_silences(now)
+            await self._conclude(decide(self._pipeline, now))
+            self._tell_open()
+
+    async def reload(
+        self,
+        catalogue: Catalogue,
+        intake: Intake,
+        mute: Sequence[MuteWindow],
+        rules: Sequence[Rule],
+        routes: Sequence[Route],
+    ) -> list[RuleEdit]:
+        """Go on with other rules, routes and mute windows; return what became of each rule."""
+        async with self._turn:
+            now = self._now()
+            quiet: list[Silence | MuteWindow] = [*mute, *await self._store.silences(now.at)]
+            step, edits = self._pipeline.reload(catalogue, rules, routes, quiet, now)
+            self._catalogue, self._intake, self._mute = catalogue, intake, tuple(mute)
+            await self._conclude(step)
+            self._tell_open()
+        return edits
+
+    async def _read_silences(self, now: Instant) -> None:
+        self._pipeline.quiet = (*self._mute, *await self._store.silences(now.at))
 
     async def follow(self, source: Source) -> None:
         """Evaluate what one source brings, until cancelled."""
@@ -124,7 +179,10 @@ class Evaluator:
         while True:
             await self._clock.sleep(TICK_S)
             async with self._turn:
-                await self._conclude(self._pipeline.tick(self._now()))
+                now = self._now()
+                if self._recorder is not None:
+                    self._recorder.tick(now)
+                await self._conclude(self._pipeline.tick(now))
 
     async def keep_snapshots(self) -> None:
         """Save the state of the pipeline each half minute, until cancelled."""
@@ -147,11 +205,15 @@ class Evaluator:
             now = self._now()
             parts = snapshots.copy_state(self._pipeline, self._sequences, self._catalogue)
         packed = await asyncio.to_thread(snapshots.pack, parts, now.monotonic_ms)
+        packed |= self._extra_parts()
         await self._store.save_snapshot(packed, now.at)
 
     async def _take(self, arrivals: Arrivals) -> None:
         now = self._now()
+        if self._recorder is not None:
+            self._recorder.read(arrivals.messages, now)
         intaken = self._decode(arrivals, now)
+        self._heard(intaken.heard)
         step = self._pipeline.take(intaken.batch, now)
         self._telemetry.evaluation.observe((self._clock.monotonic_ms() - now.monotonic_ms) / 1000)
         self._count(intaken, step, now)

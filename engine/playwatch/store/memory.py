@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import secrets
 from collections import ChainMap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from playwatch.core.decisions import TOLD, WITHHELD
 from playwatch.core.deliveries import Action, DeliveryStatus
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord, IncidentStory
+from playwatch.store.letters import MemoryLetters
 from playwatch.store.rows import after_attempt, urgency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from playwatch.core.decisions import Decision, Remark
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
+    from playwatch.core.silences import Silence
     from playwatch.ports import IncidentQuery
 
 
-class MemoryStore:
+class MemoryStore(MemoryLetters):
     """A `Store` in dicts.
 
     Parameters
@@ -40,6 +45,9 @@ class MemoryStore:
         self._incidents: dict[str, Incident] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._attempts: list[AttemptRecord] = []
+        self._decisions: dict[tuple[str, int, str], Decision] = {}
+        self._remarks: list[Remark] = []
+        self._silences: dict[str, Silence] = {}
         self._snapshot: tuple[dict[str, bytes], int] | None = None
 
     async def installation(self) -> str:
@@ -47,12 +55,12 @@ class MemoryStore:
         return self._installation
 
     async def commit(self, changes: Changes) -> None:
-        """Keep incidents and deliveries: all of them, or none.
+        """Keep incidents, deliveries and decisions: all of them, or none.
 
         Raises
         ------
         StoreError
-            If an incident has the id of another, or a delivery is about an
+            If an incident has the id of another, or the rest is about an
             incident that is not kept.
         """
         new: dict[str, Incident] = {}
@@ -66,9 +74,15 @@ class MemoryStore:
             if delivery.id not in self._deliveries and delivery.incident_id not in known:
                 message = f"delivery {delivery.id} is about an incident that is not stored"
                 raise StoreError(message)
+        for decision in changes.decisions:
+            if decision.incident_id not in known:
+                message = f"a decision is about incident {decision.incident_id}, not stored"
+                raise StoreError(message)
         self._incidents.update((incident.id, incident) for incident in changes.incidents)
         for delivery in changes.deliveries:
             self._deliveries.setdefault(delivery.id, delivery)
+        for one in changes.decisions:
+            self._decisions.setdefault((one.incident_id, one.at, one.what), one)
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Keep ended attempts and the new state of their deliveries.
@@ -129,6 +143,15 @@ class MemoryStore:
             if delivery.action is Action.TRIGGER and delivery.incident_id in wanted
         ]
 
+    async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
+        """Return which of these incidents have a trigger that a silence keeps back."""
+        last = {
+            decision.incident_id: decision.what
+            for decision in self._decisions.values()
+            if decision.what in {WITHHELD, TOLD}
+        }
+        return {each for each in incident_ids if last.get(each) == WITHHELD}
+
     async def incidents(self, query: IncidentQuery) -> list[Incident]:
         """Return the incidents that a query asks for, newest first."""
         found = [
@@ -142,7 +165,7 @@ class MemoryStore:
         return found[offset : offset + max(query.limit, 0)]
 
     async def incident(self, incident_id: str) -> IncidentStory | None:
-        """Return one incident with its deliveries and attempts; None when unknown."""
+        """Return one incident with its whole record; None when unknown."""
         incident = self._incidents.get(incident_id)
         if incident is None:
             return None
@@ -150,7 +173,47 @@ class MemoryStore:
             incident,
             [each for each in self._deliveries.values() if each.incident_id == incident_id],
             [each for each in self._attempts if each.delivery.incident_id == incident_id],
+            [each for each in self._decisions.values() if each.incident_id == incident_id],
+            [each for each in self._remarks if each.incident_id == incident_id],
         )
+
+    async def add_remark(self, remark: Remark) -> None:
+        """Add what a person said to the record of a kept incident.
+
+        Raises
+        ------
+        StoreError
+            If the incident is not kept here.
+        """
+        if remark.incident_id not in self._incidents:
+            message = f"incident {remark.incident_id} is not stored"
+            raise StoreError(message)
+        self._remarks.append(remark)
+
+    async def add_silence(self, silence: Silence) -> None:
+        """Keep a new silence.
+
+        Raises
+        ------
+        StoreError
+            If its id is taken.
+        """
+        if silence.id in self._silences:
+            message = f"silence {silence.id} is stored already"
+            raise StoreError(message)
+        self._silences[silence.id] = silence
+
+    async def end_silence(self, silence_id: str, at: int) -> Silence | None:
+        """Let a silence end at a moment unless it has; None when unknown."""
+        silence = self._silences.get(silence_id)
+        if silence is not None and silence.ends_at > at:
+            silence = replace(silence, ends_at=max(silence.starts_at, at))
+            self._silences[silence_id] = silence
+        return silence
+
+    async def silences(self, after: int) -> list[Silence]:
+        """Return silences that end after a moment, in the order they were made."""
+        return [silence for silence in self._silences.values() if silence.ends_at > after]
 
     async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
         """Replace the snapshot: named parts of the pipeline's state."""

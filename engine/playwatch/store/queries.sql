@@ -166,3 +166,111 @@ DELETE FROM snapshot_pieces WHERE number IN (
 -- Remove every snapshot but the newest complete one, once their pieces are gone.
 DELETE FROM snapshots
 WHERE id IS NOT (SELECT max(id) FROM snapshots WHERE is_complete);
+
+-- name: add_decision
+-- Add a decision to the record of its incident; one that is there already stays.
+INSERT INTO decisions (incident_id, at, what, body)
+VALUES (:incident_id, :at, :what, :body)
+ON CONFLICT (incident_id, at, what) DO NOTHING;
+
+-- name: decisions_of_incident
+-- The decisions about one incident, in the order they were made.
+SELECT body FROM decisions WHERE incident_id = :id ORDER BY number;
+
+-- name: withheld
+-- Which of some incidents (ids as JSON) have a trigger that a silence keeps back.
+SELECT listed.value AS id
+FROM json_each(:incident_ids) AS listed
+WHERE 'withheld' = (
+    SELECT what FROM decisions
+    WHERE incident_id = listed.value AND what IN ('withheld', 'told')
+    ORDER BY number DESC
+    LIMIT 1
+);
+
+-- name: add_remark
+-- Add what a person said to the record of an incident.
+INSERT INTO remarks (incident_id, at, kind, author, text)
+VALUES (:incident_id, :at, :kind, :author, :text);
+
+-- name: remarks_of_incident
+-- What people said about one incident, in that order.
+SELECT * FROM remarks WHERE incident_id = :id ORDER BY number;
+
+-- name: add_silence
+-- Store a new silence.
+INSERT INTO silences (id, matchers, starts_at, ends_at, author, comment, created_at)
+VALUES (:id, :matchers, :starts_at, :ends_at, :author, :comment, :created_at);
+
+-- name: end_silence
+-- Let a silence end now; one that has ended stays as it was.
+UPDATE silences SET ends_at = max(starts_at, :at) WHERE id = :id AND ends_at > :at;
+
+-- name: silence
+-- One silence.
+SELECT * FROM silences WHERE id = :id;
+
+-- name: silences
+-- Silences that end after a moment, in the order they were made.
+SELECT * FROM silences WHERE ends_at > :after ORDER BY number;
+
+-- name: pending_of_channel
+-- What a channel has yet to send, and when each was decided.
+SELECT id, created_at FROM deliveries WHERE channel = :channel AND status = 'pending';
+
+-- name: letters
+-- Deliveries of some statuses (words as JSON), in the order they were decided.
+SELECT * FROM deliveries INDEXED BY deliveries_by_status
+WHERE status IN (SELECT value FROM json_each(:statuses))
+ORDER BY number
+LIMIT :limit;
+
+-- name: replay
+-- Queue dead deliveries (ids as JSON) again.
+UPDATE deliveries
+SET status = 'pending', not_before_at = 0, created_at = :at, reason = ''
+WHERE status = 'dead' AND id IN (SELECT value FROM json_each(:ids));
+
+-- name: replay_followers
+-- Queue again the resolves behind dead deliveries (ids as JSON) of one incident and channel.
+UPDATE deliveries
+SET status = 'pending', not_before_at = 0, created_at = :at, reason = ''
+WHERE incident_id IN (
+    SELECT named.incident_id FROM deliveries AS named
+    WHERE named.id IN (SELECT value FROM json_each(:ids))
+) AND action = 'resolve' AND status <> 'pending' AND EXISTS (
+    SELECT 1 FROM deliveries AS dead
+    WHERE dead.status = 'dead'
+        AND dead.id IN (SELECT value FROM json_each(:ids))
+        AND dead.incident_id = deliveries.incident_id
+        AND dead.channel = deliveries.channel
+        AND dead.number < deliveries.number
+);
+
+-- name: purge_attempts
+-- Remove the attempts of what `purge` is about to remove.
+DELETE FROM attempts WHERE delivery_id IN (
+    SELECT deliveries.id
+    FROM deliveries JOIN incidents ON incidents.id = deliveries.incident_id
+    WHERE deliveries.status = 'dead'
+        AND deliveries.id IN (SELECT value FROM json_each(:ids))
+        AND (deliveries.action = 'resolve' OR incidents.status <> 'open')
+);
+
+-- name: purge
+-- Remove dead deliveries (ids as JSON); a trigger stays while its incident is open.
+DELETE FROM deliveries WHERE id IN (
+    SELECT deliveries.id
+    FROM deliveries JOIN incidents ON incidents.id = deliveries.incident_id
+    WHERE deliveries.status = 'dead'
+        AND deliveries.id IN (SELECT value FROM json_each(:ids))
+        AND (deliveries.action = 'resolve' OR incidents.status <> 'open')
+);
+
+-- name: keys_in_use
+-- Keys that something still has to go out with: what waits, and the ends of what is open.
+SELECT channel, key_fingerprint FROM deliveries WHERE status = 'pending'
+UNION
+SELECT deliveries.channel, deliveries.key_fingerprint
+FROM incidents JOIN deliveries ON deliveries.incident_id = incidents.id
+WHERE incidents.status = 'open' AND deliveries.action = 'trigger';

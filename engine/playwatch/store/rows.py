@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from playwatch.core.decisions import Decision, Remark, RemarkKind
 from playwatch.core.deliveries import Action, Delivery, DeliveryStatus
 from playwatch.core.incidents import Incident
+from playwatch.core.rules import Matcher
+from playwatch.core.silences import Silence
 from playwatch.ports import AttemptRecord
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 _ENCODER: Final = msgspec.json.Encoder()
 # Not strict, because JSON has no NaN and no infinity: they are kept as text.
 _DECODER: Final = msgspec.json.Decoder(Incident, strict=False)
+_DECISIONS: Final = msgspec.json.Decoder(Decision, strict=False)
+_MATCHERS: Final = msgspec.json.Decoder(tuple[Matcher, ...])
 
 Row = dict[str, str | int | float]
 """The parameters of one statement."""
@@ -31,7 +36,11 @@ def encode_incident(incident: Incident) -> str:
     About 3 µs. A field added later with a default reads old rows, and a field
     that this version does not know is skipped.
     """
-    fields: dict[str, object] = msgspec.to_builtins(incident)
+    return _encode(incident)
+
+
+def _encode(record: Incident | Decision) -> str:
+    fields: dict[str, object] = msgspec.to_builtins(record)
     for name, value in fields.items():
         if isinstance(value, float) and not math.isfinite(value):
             fields[name] = str(value)
@@ -145,4 +154,63 @@ def after_attempt(
     """Return a delivery with what an attempt can change, the rest as stored."""
     return replace(
         delivery, attempts=attempts, not_before_at=not_before_at, status=status, reason=reason
+    )
+
+
+def decision_row(decision: Decision) -> Row:
+    """Return the columns of a decision."""
+    return {
+        "incident_id": decision.incident_id,
+        "at": decision.at,
+        "what": decision.what,
+        "body": _encode(decision),
+    }
+
+
+def decision_of(row: sqlite3.Row) -> Decision:
+    """Return the decision of a row of ``decisions``."""
+    return _DECISIONS.decode(row["body"])
+
+
+def remark_row(remark: Remark) -> Row:
+    """Return the columns of a remark."""
+    return {
+        "incident_id": remark.incident_id,
+        "at": remark.at,
+        "kind": remark.kind.value,
+        "author": remark.author,
+        "text": remark.text,
+    }
+
+
+def remark_of(row: sqlite3.Row) -> Remark:
+    """Return the remark of a row of ``remarks``."""
+    return Remark(
+        row["incident_id"], row["at"], RemarkKind(row["kind"]), row["author"], row["text"]
+    )
+
+
+def silence_row(silence: Silence) -> Row:
+    """Return the columns of a silence."""
+    return {
+        "id": silence.id,
+        "matchers": _ENCODER.encode(silence.matchers).decode(),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "author": silence.author,
+        "comment": silence.comment,
+        "created_at": silence.created_at,
+    }
+
+
+def silence_of(row: sqlite3.Row) -> Silence:
+    """Return the silence of a row of ``silences``."""
+    return Silence(
+        id=row["id"],
+        matchers=_MATCHERS.decode(row["matchers"]),
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        author=row["author"],
+        comment=row["comment"],
+        created_at=row["created_at"],
     )

@@ -22,14 +22,17 @@ import msgspec
 
 from playwatch.errors import StoreError
 from playwatch.store import transactions
+from playwatch.store.letters import SqliteLetters
 from playwatch.store.lock import StoreLock
 from playwatch.store.migrate import check, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from playwatch.core.decisions import Remark
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
+    from playwatch.core.silences import Silence
     from playwatch.ports import AttemptRecord, Clock, IncidentQuery, IncidentStory
 
 _T = TypeVar("_T")
@@ -69,7 +72,7 @@ def _transact(
     return result
 
 
-class SqliteStore:
+class SqliteStore(SqliteLetters):
     """A `Store` in one SQLite file; see `SqliteStore.open`.
 
     Notes
@@ -133,13 +136,13 @@ class SqliteStore:
         return await self._read(transactions.installation)
 
     async def commit(self, changes: Changes) -> None:
-        """Store incidents and deliveries in one durable transaction.
+        """Store incidents, deliveries and decisions in one durable transaction.
 
         Raises
         ------
         StoreError
             If the file cannot be written, an incident has the id of another,
-            or a delivery is about an incident that is not stored.
+            or the rest is about an incident that is not stored.
         """
         if changes:
             await self._write(transactions.commit, changes)
@@ -178,13 +181,33 @@ class SqliteStore:
         """Return the trigger deliveries of these incidents, whatever their status."""
         return await self._read(transactions.routed, incident_ids)
 
+    async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
+        """Return which of these incidents have a trigger that a silence keeps back."""
+        return await self._read(transactions.withheld, incident_ids)
+
     async def incidents(self, query: IncidentQuery) -> list[Incident]:
         """Return the incidents that a query asks for, newest first."""
         return await self._read(transactions.incidents, query)
 
     async def incident(self, incident_id: str) -> IncidentStory | None:
-        """Return one incident with its deliveries and attempts; None when unknown."""
+        """Return one incident with its whole record; None when unknown."""
         return await self._read(transactions.incident, incident_id)
+
+    async def add_remark(self, remark: Remark) -> None:
+        """Add what a person said to the record of a stored incident."""
+        await self._write(transactions.add_remark, remark)
+
+    async def add_silence(self, silence: Silence) -> None:
+        """Store a new silence."""
+        await self._write(transactions.add_silence, silence)
+
+    async def end_silence(self, silence_id: str, at: int) -> Silence | None:
+        """Let a silence end at a moment unless it has; None when unknown."""
+        return await self._write(transactions.end_silence, silence_id, at)
+
+    async def silences(self, after: int) -> list[Silence]:
+        """Return silences that end after a moment, in the order they were made."""
+        return await self._read(transactions.silences, after)
 
     async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
         """Replace the snapshot: named parts of the pipeline's state.

@@ -17,8 +17,10 @@ from playwatch.store.queries import QUERIES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from playwatch.core.decisions import Remark
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
+    from playwatch.core.silences import Silence
     from playwatch.ports import AttemptRecord, IncidentQuery
 
 _BY_FILTER = {
@@ -36,19 +38,20 @@ def installation(database: sqlite3.Connection) -> str:
 
 
 def commit(database: sqlite3.Connection, changes: Changes) -> None:
-    """Store incidents and deliveries.
+    """Store incidents, deliveries and decisions.
 
     Raises
     ------
     sqlite3.IntegrityError
-        If an incident has the id of another, or a delivery is about an
-        incident that is not stored.
+        If an incident has the id of another, or a delivery or a decision is
+        about an incident that is not stored.
     """
     incidents = [rows.incident_row(incident) for incident in changes.incidents]
     if _many(database, "put_incident", incidents) != len(incidents):
         message = "an incident has the id of another one"
         raise sqlite3.IntegrityError(message)
     _many(database, "add_delivery", [rows.delivery_row(each) for each in changes.deliveries])
+    _many(database, "add_decision", [rows.decision_row(each) for each in changes.decisions])
 
 
 def record(database: sqlite3.Connection, records: Iterable[AttemptRecord]) -> None:
@@ -101,7 +104,7 @@ def incidents(database: sqlite3.Connection, query: IncidentQuery) -> list[Incide
 
 
 def incident(database: sqlite3.Connection, incident_id: str) -> IncidentStory | None:
-    """Return one incident with its deliveries and attempts; None when unknown."""
+    """Return one incident with its whole record; None when unknown."""
     asked = {"id": incident_id}
     found = _incidents(database, "incident", asked)
     if not found:
@@ -110,8 +113,40 @@ def incident(database: sqlite3.Connection, incident_id: str) -> IncidentStory | 
     by_id = {delivery.id: delivery for delivery in sent}
     tried = _all(database, "attempts_of_incident", asked)
     return IncidentStory(
-        found[0], sent, [rows.attempt_of(row, by_id[row["delivery_id"]]) for row in tried]
+        found[0],
+        sent,
+        [rows.attempt_of(row, by_id[row["delivery_id"]]) for row in tried],
+        [rows.decision_of(row) for row in _all(database, "decisions_of_incident", asked)],
+        [rows.remark_of(row) for row in _all(database, "remarks_of_incident", asked)],
     )
+
+
+def withheld(database: sqlite3.Connection, incident_ids: Sequence[str]) -> set[str]:
+    """Return which of some incidents have a trigger that a silence keeps back."""
+    found = _all(database, "withheld", {"incident_ids": _json(incident_ids)})
+    return {row["id"] for row in found}
+
+
+def add_remark(database: sqlite3.Connection, remark: Remark) -> None:
+    """Store what a person said about a stored incident."""
+    _many(database, "add_remark", [rows.remark_row(remark)])
+
+
+def add_silence(database: sqlite3.Connection, silence: Silence) -> None:
+    """Store a new silence."""
+    _many(database, "add_silence", [rows.silence_row(silence)])
+
+
+def end_silence(database: sqlite3.Connection, silence_id: str, at: int) -> Silence | None:
+    """Let a silence end at a moment unless it has; None when unknown."""
+    _many(database, "end_silence", [{"id": silence_id, "at": at}])
+    found = _all(database, "silence", {"id": silence_id})
+    return rows.silence_of(found[0]) if found else None
+
+
+def silences(database: sqlite3.Connection, after: int) -> list[Silence]:
+    """Return silences that end after a moment."""
+    return [rows.silence_of(row) for row in _all(database, "silences", {"after": after})]
 
 
 def drop_old_piece(database: sqlite3.Connection) -> bool:

@@ -1,4 +1,4 @@
-"""The HTTP server: health, readiness, metrics."""
+"""The HTTP server: health, readiness, metrics, and the API where there is one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from aiohttp import web
 
 from playwatch.errors import ListenError
 from playwatch.telemetry import CONTENT_TYPE
+from playwatch.web.api import BODY_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from playwatch.telemetry import Telemetry
+    from playwatch.web.api import Api
 
 
 class Health(Protocol):
@@ -49,7 +51,9 @@ class _Pages:
 
 
 @asynccontextmanager
-async def serving(host: str, port: int, telemetry: Telemetry, health: Health) -> AsyncIterator[str]:
+async def serving(
+    host: str, port: int, telemetry: Telemetry, health: Health, api: Api | None = None
+) -> AsyncIterator[str]:
     """Serve while the context lasts; yield the address, with the port that was taken.
 
     Raises
@@ -58,10 +62,12 @@ async def serving(host: str, port: int, telemetry: Telemetry, health: Health) ->
         If the address cannot be bound.
     """
     pages = _Pages(telemetry, health)
-    app = web.Application(client_max_size=1024)
+    app = web.Application(client_max_size=BODY_LIMIT)
     app.router.add_get("/-/healthy", pages.healthy)
     app.router.add_get("/-/ready", pages.ready)
     app.router.add_get("/metrics", pages.metrics)
+    if api is not None:
+        api.add_to(app)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -1,0 +1,87 @@
+"""Finds out who may be asked to change something: a running engine, or the store itself."""
+
+from __future__ import annotations
+
+import getpass
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwatch.config.schema import Settings
+    from playwatch.runtime.desk import Desk
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", help="Ask the engine at this address.", metavar="URL"),
+]
+TokenOption = Annotated[
+    Path | None,
+    typer.Option(help="A file with web.token, where the configuration has none.", metavar="FILE"),
+]
+AuthorOption = Annotated[
+    str,
+    typer.Option(default_factory=getpass.getuser, help="Who says so.", show_default="you"),
+]
+
+
+@asynccontextmanager
+async def desk_of(config: Path, url: str | None, token_file: Path | None) -> AsyncIterator[Desk]:
+    """Yield the store's own desk, or that of the engine that holds the store.
+
+    Raises
+    ------
+    PlaywatchError
+        If neither can be had.
+    """
+    from playwatch.cli.settings import load
+    from playwatch.errors import StoreLockedError
+    from playwatch.runtime.clock import SystemClock
+    from playwatch.runtime.desk import StoreDesk
+    from playwatch.store.sqlite import SqliteStore
+    from playwatch.web.client import at_engine
+
+    settings = load(config, need_secrets=False)
+    store = None
+    if url is None:
+        clock = SystemClock()
+        try:
+            store = await SqliteStore.open(settings.store.path, clock=clock)
+        except StoreLockedError as error:
+            url = _address(settings, error)
+        else:
+            try:
+                yield StoreDesk(store, clock)
+            finally:
+                await store.close()
+            return
+    async with at_engine(url, _token(settings, token_file)) as desk:
+        yield desk
+
+
+def _address(settings: Settings, error: Exception) -> str:
+    from playwatch.errors import EngineError
+
+    listen = settings.web.listen
+    if listen is None or listen.endswith(":0"):
+        message = f"{error}; its web.listen is {listen or 'off'}, so give its address with --url"
+        raise EngineError(message) from error
+    return f"http://{listen}"
+
+
+def _token(settings: Settings, token_file: Path | None) -> str:
+    from playwatch.errors import EngineError
+
+    if token_file is not None:
+        try:
+            return token_file.read_text().strip()
+        except (OSError, UnicodeError) as error:
+            message = f"{token_file} cannot be read: {error}"
+            raise EngineError(message) from error
+    token = settings.web.token
+    value = "" if token is None else token.get_secret_value()
+    return "" if value.startswith("${") else value

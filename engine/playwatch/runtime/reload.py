@@ -1,0 +1,239 @@
+"""Reload: another configuration takes effect while the engine runs.
+
+Everything is read and checked first; a mistake changes nothing. Then rules,
+routes and mute windows change between two batches, and channels with them.
+What belongs to the process itself, its broker, store and web server, waits for
+a restart, and the answer says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from playwatch.core.edits import EditKind
+from playwatch.core.metrics import Catalogue
+from playwatch.errors import ConfigError, PlaywatchError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from playwatch.config.schema import ChannelSettings, Settings
+    from playwatch.core.edits import RuleEdit
+    from playwatch.core.intake import Intake
+    from playwatch.core.routing import Route
+    from playwatch.ports import Channel, Clock
+    from playwatch.runtime.evaluate import Evaluator
+    from playwatch.runtime.outbox import Outbox
+    from playwatch.telemetry import Telemetry
+
+log = logging.getLogger("playwatch.reload")
+
+_LIVE: Final = {"rules", "rule_files", "channels", "metrics", "mute"}
+"""Sections that take effect without a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadReport:
+    """What a reload did.
+
+    Attributes
+    ----------
+    rules
+        What became of each rule and its open incidents.
+    added, changed, removed
+        Names of channels.
+    needs_restart
+        Sections that have changed and take effect at the next start.
+    """
+
+    rules: tuple[RuleEdit, ...]
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a reload makes what it needs.
+
+    Attributes
+    ----------
+    load
+        Reads the configuration again; raises `ConfigError`.
+    prepare
+        Called with settings that are about to take effect; may refuse them.
+    open_channel
+        Makes a channel of its settings.
+    intake
+        Makes an intake for a catalogue.
+    route
+        Says which incidents a channel takes.
+    tell
+        Called with settings that have taken effect and their channels.
+    """
+
+    load: Callable[[], Settings]
+    prepare: Callable[[Settings], Awaitable[None]]
+    open_channel: Callable[[ChannelSettings], Channel]
+    intake: Callable[[Catalogue], Intake]
+    route: Callable[[ChannelSettings, Channel], Route]
+    tell: Callable[[Settings, dict[str, Channel]], None] = lambda _, __: None
+
+
+class Reloader:
+    """Puts another configuration into a running engine.
+
+    Parameters
+    ----------
+    settings
+        Those in force.
+    channels
+        The open channels by name; the caller closes them, and those that a
+        reload adds, when the engine ends.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        channels: dict[str, Channel],
+        parts: Parts,
+        evaluator: Evaluator,
+        outbox: Outbox,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._settings = settings
+        self._started_with = settings
+        self._catalogue = settings.catalogue()
+        self._channels = channels
+        self._parts = parts
+        self._evaluator = evaluator
+        self._outbox = outbox
+        self._clock = clock
+        self._telemetry = telemetry
+        self._turn = asyncio.Lock()
+        self._all_channels = list(channels.values())
+        telemetry.reloaded_at.set(clock.wall_ms() / 1000)
+
+    async def reload(self) -> ReloadReport:
+        """Read the configuration again and go on with it.
+
+        Raises
+        ------
+        ConfigError
+            With every mistake; then nothing has changed.
+        StoreError
+            If the store cannot be read or written; nothing has changed either.
+        """
+        async with self._turn:
+            try:
+                settings = await asyncio.to_thread(self._parts.load)
+                catalogue = extended(self._catalogue, settings)
+                # From here on to the end, whoever asked may go away.
+                return await asyncio.shield(self._put(settings, catalogue))
+            except PlaywatchError as error:
+                self._telemetry.reload_successful.set(0)
+                log.error("nothing is reloaded:\n%s", error)  # noqa: TRY400 - sentences
+                raise
+
+    async def close(self) -> None:
+        """Close every channel there was."""
+        for channel in self._all_channels:
+            await channel.close()
+
+    async def _put(self, settings: Settings, catalogue: Catalogue) -> ReloadReport:
+        await self._parts.prepare(settings)
+        before = {one.name: one for one in self._settings.channels}
+        after = {one.name: one for one in settings.channels}
+        fresh = {
+            name: self._parts.open_channel(one)
+            for name, one in after.items()
+            if before.get(name) != one
+        }
+        self._all_channels += fresh.values()
+        channels = {name: fresh.get(name) or self._channels[name] for name in after}
+        edits = await self._evaluator.reload(
+            catalogue,
+            self._parts.intake(catalogue),
+            settings.mute_windows(),
+            settings.core_rules(),
+            [self._parts.route(one, channels[one.name]) for one in settings.channels],
+        )
+        for name, channel in fresh.items():
+            self._outbox.put(channel, after[name].rate_limit)
+        for name in before.keys() - after.keys():
+            self._outbox.retire(name)
+        self._settings, self._catalogue, self._channels = settings, catalogue, channels
+        self._parts.tell(settings, channels)
+        report = ReloadReport(
+            rules=tuple(edits),
+            added=tuple(sorted(fresh.keys() - before.keys())),
+            changed=tuple(sorted(fresh.keys() & before.keys())),
+            removed=tuple(sorted(before.keys() - after.keys())),
+            needs_restart=self._waiting(settings),
+        )
+        self._telemetry.reload_successful.set(1)
+        self._telemetry.reloaded_at.set(self._clock.wall_ms() / 1000)
+        log.info("reloaded: %s", in_words(report))
+        return report
+
+    def _waiting(self, settings: Settings) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name in type(settings).model_fields
+            if name not in _LIVE and getattr(settings, name) != getattr(self._started_with, name)
+        )
+
+
+def extended(known: Catalogue, settings: Settings) -> Catalogue:
+    """Return the known metrics under their numbers, and the new ones after them.
+
+    Raises
+    ------
+    ConfigError
+        If a metric means something else now: its samples are in memory.
+    """
+    wanted = settings.catalogue()
+    changed = [one for one in wanted if known.find(one.key) not in {None, one}]
+    if changed:
+        raise ConfigError(
+            [
+                Problem(
+                    *settings.origin("metric", one.key),
+                    f"metric {one.key}",
+                    "means something else than before",
+                    "restart the engine, or give it another key",
+                )
+                for one in changed
+            ]
+        )
+    own = list(known)[len(Catalogue()) :]
+    return Catalogue([*own, *(one for one in wanted if known.find(one.key) is None)])
+
+
+def in_words(report: ReloadReport) -> str:
+    """Return what a reload did, in one line."""
+    counts = {
+        kind: sum(edit.kind is kind for edit in report.rules)
+        for kind in EditKind
+        if kind is not EditKind.SAME
+    }
+    said = [
+        f"{count} rule{'s' * (count != 1)} {kind.value}" for kind, count in counts.items() if count
+    ]
+    for word, names in (
+        ("added", report.added),
+        ("changed", report.changed),
+        ("removed", report.removed),
+    ):
+        said += [f"channels {word}: {', '.join(names)}"] if names else []
+    kept = sum(len(edit.kept) for edit in report.rules)
+    closed = sum(len(edit.closed) for edit in report.rules)
+    said.append(f"{kept} incidents kept, {closed} closed")
+    if report.needs_restart:
+        said.append(f"a restart is needed for {', '.join(report.needs_restart)}")
+    return "; ".join(said)

@@ -1,0 +1,160 @@
+"""The parts of an engine that evaluate and deliver, put together."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from playwatch.channels import open_channel
+from playwatch.config.routes import route_of, self_alert_route_of
+from playwatch.core.intake import Intake
+from playwatch.core.pipeline import Pipeline
+from playwatch.core.samples import Instant
+from playwatch.core.sequences import SequenceTracker
+from playwatch.core.series import SeriesTable
+from playwatch.ingest.recordings_writer import RecordingWriter
+from playwatch.runtime.dry import DryChannel
+from playwatch.runtime.evaluate import Evaluator
+from playwatch.runtime.keys import configured_keys, former_channels
+from playwatch.runtime.outbox import Outbox
+from playwatch.runtime.refused import RefusalLog
+from playwatch.runtime.reload import Parts, Reloader
+from playwatch.runtime.self_watch import SelfWatch
+from playwatch.store.keyring import KeyRing
+from playwatch.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+    from contextlib import AsyncExitStack
+    from pathlib import Path
+
+    from playwatch.config.schema import ChannelSettings, Settings
+    from playwatch.core.metrics import Catalogue
+    from playwatch.core.routing import Route
+    from playwatch.ports import Channel, Clock, Recorder, Store
+
+
+class Works:
+    """The parts that evaluate and deliver, and what they share."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        rng: random.Random,
+        stack: AsyncExitStack,
+        installation: str,
+        *,
+        is_dry_run: bool,
+    ) -> None:
+        self.installation = installation
+        self.telemetry = Telemetry()
+        self._settings, self._store, self._clock, self._stack = settings, store, clock, stack
+        self._is_dry_run = is_dry_run
+        self._ring = KeyRing(None) if is_dry_run else KeyRing.open(settings.store.path)
+        self._channels = {one.name: self._open_one(one) for one in settings.channels}
+        rates = {one.name: one.rate_limit for one in settings.channels}
+        self.outbox = Outbox(
+            self._channels.values(), store, clock, self.telemetry, rng, rate_limits=rates
+        )
+        self.self_watch = SelfWatch(
+            settings.mqtt.subscriptions,
+            _self_routes(settings, self._channels),
+            store,
+            clock,
+            self.outbox.wake,
+            installation=installation,
+        )
+        self._series = SeriesTable(settings.limits.series_per_metric)
+        self._sequences = SequenceTracker()
+
+    async def renew_keys(self, settings: Settings) -> None:
+        """Keep the keys of these channels, and those that something is still to be sent with.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be kept.
+        """
+        in_use = await self._store.keys_in_use()
+        self._ring.renew(configured_keys(settings.channels), in_use)
+
+    def open_former_channels(self) -> None:
+        """Let channels that are configured no more send what they still have to send."""
+        for channel in former_channels(self._ring, self._channels, self._clock):
+            self._stack.push_async_callback(channel.close)
+            self.outbox.put(channel)
+            self.outbox.retire(channel.name)
+
+    def evaluator(self, record: Path | None) -> Evaluator:
+        """Return what owns the core; nothing is recovered yet."""
+        settings, catalogue = self._settings, self._settings.catalogue()
+        routes = [_route(one, self._channels[one.name]) for one in settings.channels]
+        return Evaluator(
+            Pipeline(catalogue, self._series, settings.core_rules(), routes, self.installation),
+            self._intake(catalogue),
+            self._sequences,
+            catalogue,
+            self._store,
+            self._clock,
+            self.telemetry,
+            RefusalLog(),
+            self.outbox.wake,
+            mute=settings.mute_windows(),
+            recorder=self._recorder(record),
+            heard=self.self_watch.heard,
+            extra_parts=self.self_watch.parts,
+        )
+
+    def reloader(self, evaluator: Evaluator, load: Callable[[], Settings]) -> Reloader:
+        """Return what puts another configuration into these parts."""
+
+        def tell(settings: Settings, channels: Mapping[str, Channel]) -> None:
+            routes = _self_routes(settings, channels)
+            self.self_watch.reconfigure(settings.mqtt.subscriptions, routes)
+
+        parts = Parts(load, self.renew_keys, self._open_one, self._intake, _route, tell)
+        return Reloader(
+            self._settings,
+            self._channels,
+            parts,
+            evaluator,
+            self.outbox,
+            self._clock,
+            self.telemetry,
+        )
+
+    def _open_one(self, one: ChannelSettings) -> Channel:
+        channel = open_channel(one, clock=self._clock, key_of=self._ring.key_of)
+        return DryChannel(channel, sys.stdout) if self._is_dry_run else channel
+
+    def _intake(self, catalogue: Catalogue) -> Intake:
+        limits = self._settings.limits
+        return Intake(
+            catalogue,
+            self._series,
+            self._sequences,
+            max_age_s=limits.max_age_s,
+            max_bytes=limits.max_payload_bytes,
+        )
+
+    def _recorder(self, record: Path | None) -> Recorder | None:
+        if record is None:
+            return None
+        started = Instant(self._clock.wall_ms(), self._clock.monotonic_ms())
+        writer = RecordingWriter.open(record, started, installation=self.installation)
+        self._stack.callback(writer.close)
+        return writer
+
+
+def _route(settings: ChannelSettings, channel: Channel) -> Route:
+    return route_of(settings, channel.key_fingerprint)
+
+
+def _self_routes(settings: Settings, channels: Mapping[str, Channel]) -> list[Route]:
+    routes = (
+        self_alert_route_of(one, channels[one.name].key_fingerprint) for one in settings.channels
+    )
+    return [route for route in routes if route is not None]
