@@ -1,0 +1,1 @@
+"""Files of rule tests: what may stand in them, and their mistakes."""
