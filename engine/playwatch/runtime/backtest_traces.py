@@ -1,0 +1,110 @@
+"""Traces: what the rules saw over time, thinned out so that a year fits a chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch.core.pipeline import Pipeline, Step
+    from playwatch.core.samples import Instant
+    from playwatch.core.watches import Watch
+
+    Points = list[tuple[int, float]]
+
+POINTS: Final = 1_500
+"""Evenly spaced points of a group; beyond it every second one is dropped."""
+FINE: Final = 6_000
+"""The same for points while something is going on."""
+_FIRST_MS: Final = 1_000
+
+
+class Traces:
+    """Keeps the windowed values of every group, densely where something goes on.
+
+    Notes
+    -----
+    Values are looked at after a step, at most once a second at first and less
+    often as the data grows; groups that are not normal at every such moment,
+    so that no peak of an incident is lost.
+    """
+
+    def __init__(self) -> None:
+        self._even: dict[str, _Grid] = {}
+        self._fine: dict[tuple[str, int], Points] = {}
+        self._fine_step_ms: dict[tuple[str, int], int] = {}
+        self._keys: dict[tuple[str, tuple[str, ...]], int] = {}
+
+    def look(self, pipeline: Pipeline, now: Instant, step: Step) -> None:
+        """Note the values at an instant."""
+        has_changed = {incident.rule for _, incident in step.turns}
+        for watch in pipeline.watches:
+            grid = self._even.setdefault(watch.rule.name, _Grid())
+            is_due = grid.is_due(now.at)
+            is_quiet = watch.phases.is_idle and watch.rule.name not in has_changed
+            if not is_due and is_quiet:
+                continue
+            if is_due and len(watch.groups):
+                every = np.arange(len(watch.groups), dtype=np.int32)
+                grid.add(now.at, watch.values(every, now.monotonic_ms))
+                self._remember(watch)
+            if not is_quiet:
+                self._look_closely(watch, now)
+
+    def points(self, rule: str, group: tuple[str, ...]) -> tuple[list[int], list[float]]:
+        """Return times and values of a group; NaN where it has none."""
+        row = self._keys.get((rule, group))
+        if row is None:
+            return [], []
+        merged = dict(self._even[rule].of(row))
+        merged.update(self._fine.get((rule, row), ()))
+        times = sorted(merged)
+        return times, [merged[at] for at in times]
+
+    def _look_closely(self, watch: Watch, now: Instant) -> None:
+        active = watch.phases.active()
+        values = watch.values(active, now.monotonic_ms).tolist()
+        self._remember(watch)
+        for row, value in zip(active.tolist(), values, strict=True):
+            key = (watch.rule.name, row)
+            points = self._fine.setdefault(key, [])
+            step_ms = self._fine_step_ms.setdefault(key, _FIRST_MS)
+            if points and now.at - points[-1][0] < step_ms:
+                continue
+            points.append((now.at, value))
+            if len(points) > FINE:
+                del points[1::2]
+                self._fine_step_ms[key] = 2 * step_ms
+
+    def _remember(self, watch: Watch) -> None:
+        name = watch.rule.name
+        for row in range(len(self._even[name].known), len(watch.groups)):
+            self._even[name].known.append(row)
+            self._keys[name, watch.groups.keys[row]] = row
+
+
+class _Grid:
+    """Evenly spaced values of all groups of one rule."""
+
+    def __init__(self) -> None:
+        self.known: list[int] = []
+        self._step_ms = _FIRST_MS
+        self._points: list[tuple[int, NDArray[np.float64]]] = []
+
+    def is_due(self, at: int) -> bool:
+        """Return whether another point is wanted."""
+        return not self._points or at - self._points[-1][0] >= self._step_ms
+
+    def add(self, at: int, values: NDArray[np.float64]) -> None:
+        """Add the values of all groups."""
+        self._points.append((at, values))
+        if len(self._points) > POINTS:
+            del self._points[1::2]
+            self._step_ms *= 2
+
+    def of(self, row: int) -> list[tuple[int, float]]:
+        """Return the points of one group."""
+        return [(at, float(values[row])) for at, values in self._points if row < len(values)]
