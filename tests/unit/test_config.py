@@ -530,6 +530,7 @@ def test_findings_say_what_is_certainly_not_meant(tmp_path: Path) -> None:
         (6, 12, "opens the same incidents as rule a"),
         (7, 12, "groups by y, which where says must be missing"),
         (7, 12, "matches no series: where excludes every x it asks for"),
+        (8, 19, "no channel is told when the engine itself is in trouble"),
         (8, 19, "takes anomaly incidents only, and no rule raises one"),
     ]
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    SecretStr,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
 
-from playwatch.config.fields import Choice, Scalar, Strict, Text, mistake
-from playwatch.config.rules import Name, web_url
+from playwatch.config.fields import Choice, Scalar, mistake
+from playwatch.config.filters import ChannelFields
+from playwatch.config.hooks import SlackSettings, WebhookSettings
+from playwatch.config.links import WebUrl  # noqa: TC001 - pydantic reads it
+from playwatch.config.rates import RateLimit  # noqa: TC001 - pydantic reads it
 
 _INTEGRATION_KEY: Final = re.compile(r"[A-Za-z0-9]{32}")
 _API_KEY_LENGTH: Final = 20
@@ -43,40 +39,39 @@ def _last_four(key: SecretStr) -> str:
     return shown if shown.startswith("${") else f"****{shown[-4:]}"
 
 
-AlertTypes = Annotated[Literal["anomaly", "threshold", "all"], Choice]
-"""Which incidents a channel is told about."""
-
 IntegrationKey = Annotated[
     SecretStr, BeforeValidator(_integration_key), PlainSerializer(_last_four)
 ]
 """A PagerDuty Events API v2 key; shown by its last four characters only."""
 
 
-class PagerDutySettings(Strict):
+class PagerDutySettings(ChannelFields):
     """A PagerDuty service or event orchestration."""
 
     model_config = ConfigDict(title="PagerDuty channel")
 
-    name: Name
     service: Literal["pagerduty"]
     integration_key: IntegrationKey
-    alert_types: AlertTypes = "all"
     region: Annotated[Literal["us", "eu"], Choice] = "us"
-    url: Annotated[Text, AfterValidator(web_url)] | None = None
+    url: WebUrl | None = None
+    rate_limit: RateLimit = 100
+
+    @property
+    def key(self) -> str:
+        """The integration key."""
+        return self.integration_key.get_secret_value().strip()
 
 
-class ConsoleSettings(Strict):
+class ConsoleSettings(ChannelFields):
     """The standard output of the engine."""
 
     model_config = ConfigDict(title="Console channel")
 
-    name: Name
     service: Literal["console"]
-    alert_types: AlertTypes = "all"
 
 
 ChannelSettings = Annotated[
-    PagerDutySettings | ConsoleSettings,
+    PagerDutySettings | WebhookSettings | SlackSettings | ConsoleSettings,
     Field(discriminator="service"),
 ]
 """Every service that there is."""

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from playwatch.config.quantities import format_duration
+from playwatch.config.routes import may_take
+from playwatch.core.rules import NoDataPolicy, Severity, Threshold
 from playwatch.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwatch.config.schema import Settings
+    from playwatch.core.metrics import Metric
+    from playwatch.core.rules import Rule
+
+Finding = tuple[str, str]
+"""What is wrong with a rule, and a way out."""
+
+_WILDCARDS: Final = frozenset("*?[")
 
 
 def findings(settings: Settings) -> list[Problem]:
@@ -18,11 +31,22 @@ def findings(settings: Settings) -> list[Problem]:
 
     None of it keeps an engine from starting.
     """
+    metric_of = settings.catalogue().find
     found = [
         *_empty(settings),
         *_deaf_channels(settings),
+        *_same_channels(settings),
+        *_unheard(settings),
         *_same_rules(settings),
-        *_impossible_rules(settings),
+        *_idle_windows(settings),
+        *(
+            _finding(settings, "rule", rule.name, message, hint)
+            for rule in settings.core_rules()
+            for message, hint in (
+                *_contradictions(rule),
+                *_never(rule, metric_of(rule.metric)),
+            )
+        ),
         *_absent_files(settings),
     ]
     return sorted(found, key=lambda p: (p.file, p.line, p.column, p.message))
@@ -35,51 +59,144 @@ def _finding(settings: Settings, kind: str, name: str, message: str, hint: str =
 
 def _empty(settings: Settings) -> Iterator[Problem]:
     if not settings.rules:
-        yield _finding(settings, "file", "", "there are no rules: no incident will ever open")
+        message = "there are no rules: no incident will ever open"
+        yield _finding(settings, "file", "", message, "write rules, or name files in rule_files")
     if not settings.channels:
-        yield _finding(settings, "file", "", "there are no channels: nobody is told of an incident")
+        message = "there are no channels: nobody is told of an incident"
+        hint = "channels: [{name: terminal, service: console}] prints them"
+        yield _finding(settings, "file", "", message, hint)
 
 
 def _deaf_channels(settings: Settings) -> Iterator[Problem]:
-    raised = {rule.core_rule().alert_type.value for rule in settings.rules}
+    rules = settings.core_rules()
     for channel in settings.channels:
-        if settings.rules and channel.alert_types != "all" and channel.alert_types not in raised:
-            yield _finding(
-                settings,
-                "channel",
-                channel.name,
-                f"takes {channel.alert_types} incidents only, and no rule raises one",
-                "write alert_types: all",
-            )
+        if not rules or any(may_take(channel, rule) for rule in rules):
+            continue
+        raised = {rule.alert_type.value for rule in rules}
+        if channel.alert_types != "all" and channel.alert_types not in raised:
+            message = f"takes {channel.alert_types} incidents only, and no rule raises one"
+            yield _finding(settings, "channel", channel.name, message, "write alert_types: all")
+        else:
+            message = "takes no incident that a rule can raise"
+            hint = "see its filters, and playwatch config routes"
+            yield _finding(settings, "channel", channel.name, message, hint)
+
+
+def _same_channels(settings: Settings) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for channel in settings.channels:
+        what = repr((channel.model_dump(mode="json", exclude={"name"}), channel.key))
+        if what in seen:
+            message = f"says everything that channel {seen[what]} says, at the same place"
+            yield _finding(settings, "channel", channel.name, message, "remove one of them")
+        seen.setdefault(what, channel.name)
+
+
+def _unheard(settings: Settings) -> Iterator[Problem]:
+    """Find what nobody is told of: rules, and the troubles of the engine itself."""
+    channels, rules = settings.channels, settings.core_rules()
+    if not channels:
+        return
+    heard = {rule.name for rule in rules if any(may_take(channel, rule) for channel in channels)}
+    for rule in rules:
+        # Where none is heard, the channels say so themselves.
+        if heard and rule.name not in heard:
+            message = "no channel takes its incidents: nobody is told"
+            yield _finding(settings, "rule", rule.name, message, "see playwatch config routes")
+    if not any(channel.self_alerts for channel in channels):
+        message = "no channel is told when the engine itself is in trouble"
+        hint = "write self_alerts: true at one of them"
+        yield _finding(settings, "channel", channels[0].name, message, hint)
 
 
 def _same_rules(settings: Settings) -> Iterator[Problem]:
     seen: dict[object, str] = {}
     for rule in settings.core_rules():
-        where = frozenset(rule.where)
-        what = (rule.metric, where, frozenset(rule.by), rule.window_s, rule.condition, rule.for_s)
+        bare = replace(rule, name="", where=(), by=(), summary="", runbook="", resolve_for_s=0.0)
+        what = (frozenset(rule.where), frozenset(rule.by), bare)
         if what in seen:
-            yield _finding(
-                settings,
-                "rule",
-                rule.name,
-                f"opens the same incidents as rule {seen[what]}",
-                "remove one of them",
-            )
+            message = f"opens the same incidents as rule {seen[what]}"
+            yield _finding(settings, "rule", rule.name, message, "remove one of them")
         seen.setdefault(what, rule.name)
 
 
-def _impossible_rules(settings: Settings) -> Iterator[Problem]:
-    for rule in settings.core_rules():
-        for matcher in rule.where:
-            plain = [item for item in matcher.include if not set(item) & set("*?[")]
-            refused = [item for item in plain if not matcher.matches({matcher.dimension: item})]
-            if matcher.include and len(refused) == len(matcher.include):
-                message = f"matches no series: where excludes every {matcher.dimension} it asks for"
-                yield _finding(settings, "rule", rule.name, message)
-            if matcher.must_be_missing and matcher.dimension in rule.by:
-                message = f"groups by {matcher.dimension}, which where says must be missing"
-                yield _finding(settings, "rule", rule.name, message, "leave it out of by")
+def _idle_windows(settings: Settings) -> Iterator[Problem]:
+    """Find mute windows that no incident of a rule can match."""
+    rules = settings.core_rules()
+    known = {
+        "rule": {rule.name for rule in rules},
+        "metric": {rule.metric for rule in rules},
+        "alert_type": {rule.alert_type.value for rule in rules},
+        "severity": {severity.word for severity in Severity},
+    }
+    for window in settings.mute if rules else ():
+        for name, pattern in window.where.items():
+            values = known.get(name)
+            matcher = pattern.matcher(name)
+            if values and not any(matcher.matches({name: value}) for value in values):
+                near = difflib.get_close_matches("".join(matcher.include[:1]), values, n=1)
+                hint = (
+                    f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(values))}"
+                )
+                message = f"mutes nothing: no rule raises an incident with such a {name}"
+                yield _finding(settings, "mute window", window.name, message, hint)
+
+
+def _contradictions(rule: Rule) -> Iterator[Finding]:
+    """Find what ``where`` asks for and refuses at once."""
+    for matcher in rule.where:
+        name = matcher.dimension
+        refused = [
+            item
+            for item in matcher.include
+            if item in matcher.exclude
+            or "*" in matcher.exclude
+            or (not set(item) & _WILDCARDS and not matcher.matches({name: item}))
+        ]
+        if refused and len(refused) == len(matcher.include):
+            message = f"matches no series: where excludes every {name} it asks for"
+            yield message, "remove what is excluded, or the exclusion"
+        elif refused:
+            yield f"where asks for {name} {refused[0]} and excludes it", "remove one of the two"
+        if matcher.must_be_missing and name in rule.by:
+            yield f"groups by {name}, which where says must be missing", "leave it out of by"
+
+
+def _never(rule: Rule, metric: Metric | None) -> Iterator[Finding]:
+    """Find what a rule promises and cannot keep."""
+    if rule.no_data.policy is NoDataPolicy.RESOLVE and rule.no_data.after_s > rule.expire_after_s:
+        yield (
+            "no_data never resolves: an incident without data expires before",
+            f"write an after shorter than {format_duration(rule.expire_after_s)}",
+        )
+    if not isinstance(rule.condition, Threshold):
+        return
+    yield from _hidden_tiers(rule.condition)
+    if metric and metric.measures_audience:
+        yield from _too_few_viewers(rule, rule.condition)
+
+
+def _hidden_tiers(threshold: Threshold) -> Iterator[Finding]:
+    for lower, upper in pairwise(threshold.tiers):
+        if lower.limit == upper.limit:
+            yield (
+                f"{lower.severity.word} is never seen: {upper.severity.word} has the same bound",
+                "remove it, or let it begin earlier",
+            )
+
+
+def _too_few_viewers(rule: Rule, threshold: Threshold) -> Iterator[Finding]:
+    """Find bounds on viewers that lie below ``min_views``, which compares the same number."""
+    resolve = threshold.resolve
+    fewer = f"fewer than min_views {rule.min_views} viewers"
+    hint = "for viewers, min_views compares the value itself: leave it out"
+    if threshold.comparison.is_upward:
+        if not resolve.comparison.holds(rule.min_views, resolve.limit):
+            yield f"can never resolve: {fewer} resolve nothing", hint
+        return
+    for tier in threshold.tiers:
+        if not threshold.comparison.holds(rule.min_views, tier.limit):
+            yield f"{tier.severity.word} can never fire: {fewer} open nothing", hint
 
 
 def _absent_files(settings: Settings) -> Iterator[Problem]:
@@ -90,4 +207,5 @@ def _absent_files(settings: Settings) -> Iterator[Problem]:
         ("key_file", tls.key_file),
     ):
         if file and not Path(file).is_file():
-            yield _finding(settings, "file", "", f"mqtt.tls.{key}: there is no file {file}")
+            hint = "a relative path starts at the folder of the configuration"
+            yield _finding(settings, "file", "", f"mqtt.tls.{key}: there is no file {file}", hint)

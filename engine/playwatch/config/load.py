@@ -11,7 +11,7 @@ from playwatch.config.document import Document, Place, read_document
 from playwatch.config.fields import Reading, Scalar
 from playwatch.config.schema import MetricSettings, RuleFile, Settings
 from playwatch.config.secrets import Environment
-from playwatch.config.wording import complain_of
+from playwatch.config.wording import complain_of, drop_unset
 from playwatch.core.metrics import Catalogue, Metric
 from playwatch.errors import ConfigError
 
@@ -53,6 +53,10 @@ def load_config(path: Path, *, environ: Mapping[str, str], need_secrets: bool = 
     rule_documents = [_read(file, environment) for file in _rule_files(main, path)]
     documents = [main, *rule_documents]
     reading = _reading(main, path.parent)
+    if not need_secrets:
+        _drop_unset(Settings, main, reading)
+        for document in rule_documents:
+            _drop_unset(RuleFile, document, reading)
     settings = _validated(Settings, main, reading)
     more = [_validated(RuleFile, document, reading) for document in rule_documents]
     origins = _origins(documents)
@@ -164,6 +168,17 @@ def _validated(model: type[_Model], document: Document, reading: Reading) -> _Mo
     return None
 
 
+def _drop_unset(model: type[BaseModel], document: Document, reading: Reading) -> None:
+    """Leave out each optional value that needs an unset variable and is none without it."""
+    if document.value is None:
+        return
+    try:
+        model.model_validate(document.value, context=reading, by_alias=True, by_name=False)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            drop_unset(detail, document, model)
+
+
 def _origins(documents: list[Document]) -> dict[tuple[str, str], tuple[str, int, int]]:
     """Return where each name is given; a second time is a mistake."""
     origins: dict[tuple[str, str], tuple[str, int, int]] = {}
@@ -187,6 +202,7 @@ def _origins(documents: list[Document]) -> dict[tuple[str, str], tuple[str, int,
 _NAMED: Final = (
     ("rule", "rules", "name"),
     ("channel", "channels", "name"),
+    ("mute window", "mute", "name"),
     ("metric", "metrics", "key"),
 )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
     PrivateAttr,
+    SecretStr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -29,16 +30,20 @@ from playwatch.config.fields import (
     Strict,
     Text,
     Whole,
+    masked,
     mistake,
 )
 from playwatch.config.measures import MetricSettings
+from playwatch.config.mute import MuteSettings
 from playwatch.config.quantities import split_address
+from playwatch.config.quiet import QuietField  # noqa: TC001 - pydantic reads it
 from playwatch.config.rules import RuleSettings
 from playwatch.config.topics import check_broker_url, check_topic_filter
 from playwatch.core.metrics import Catalogue
 
 if TYPE_CHECKING:
     from playwatch.core.rules import Rule
+    from playwatch.core.silences import MuteWindow
 
 __all__ = [
     "ChannelSettings",
@@ -46,6 +51,7 @@ __all__ = [
     "LimitSettings",
     "MetricSettings",
     "MqttSettings",
+    "MuteSettings",
     "PagerDutySettings",
     "RuleSettings",
     "Settings",
@@ -55,6 +61,9 @@ __all__ = [
     "TlsSettings",
     "WebSettings",
 ]
+
+
+_SHORTEST_TOKEN: Final = 16
 
 
 def _loopback(value: object) -> object:
@@ -82,6 +91,22 @@ def _is_loopback(host: str) -> bool:
 def _address_or_off(value: object) -> object:
     return None if value == "off" else _loopback(value)
 
+
+def _token(value: object) -> object:
+    """Return a token without the white space round it; no words ever hold it."""
+    if isinstance(value, Scalar) and value.missing:
+        return str(value)
+    if not isinstance(value, str):
+        return value
+    token = value.strip()
+    if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+        message = f"must be at least {_SHORTEST_TOKEN} printable ASCII characters"
+        raise mistake(message, "openssl rand -hex 24 makes a good one")
+    return str(token)
+
+
+Token = Annotated[SecretStr, BeforeValidator(_token), PlainSerializer(masked)]
+"""What lets a caller change something."""
 
 Loopback = Annotated[str, BeforeValidator(_loopback)]
 """``host:port`` on this machine; port 0 takes a free one."""
@@ -116,6 +141,7 @@ class SubscriptionSettings(Strict):
     topic: Text
     codec: Annotated[Literal["native"], Choice] = "native"
     qos: Literal[0, 1] = 1
+    quiet_after: QuietField = "auto"
 
     @field_validator("topic")
     @classmethod
@@ -216,6 +242,8 @@ class WebSettings(Strict):
     """Pages, API and metrics of the engine."""
 
     listen: LoopbackOrOff = "127.0.0.1:8080"
+    token: Token | None = None
+    hosts: tuple[Text, ...] = ()
 
 
 class LimitSettings(Strict):
@@ -248,6 +276,7 @@ class Settings(Strict):
     metrics: tuple[MetricSettings, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
     rule_files: tuple[Text, ...] = ()
+    mute: tuple[MuteSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
 
     # (kind, name) to file, line and column, as the reader found them.
@@ -268,6 +297,10 @@ class Settings(Strict):
     def core_rules(self) -> tuple[Rule, ...]:
         """Return the rules as the core takes them, in the order of the files."""
         return tuple(rule.core_rule() for rule in self.rules)
+
+    def mute_windows(self) -> tuple[MuteWindow, ...]:
+        """Return the mute windows as the core takes them."""
+        return tuple(window.core_window() for window in self.mute)
 
 
 class RuleFile(Strict):

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from playwatch.config.document import Path as KeyPath
     from playwatch.errors import Problem
 
-TWINS: Final = {"mqtt": "password", "channels": "integration_key"}
+TWINS: Final = {
+    "mqtt": ("password",),
+    "web": ("token",),
+    "channels": ("integration_key", "webhook_url", "secret"),
+}
 """Where a secret may be given as ``<key>_file``."""
 
 FILE_LIMIT: Final = 64 * 1024
@@ -59,14 +63,13 @@ class Environment:
         root = document.value
         if not isinstance(root, dict):
             return
-        for section, key in TWINS.items():
+        for section, keys in TWINS.items():
             holder = root.get(section)
-            if isinstance(holder, dict):
-                self._read_twin(document, folder, holder, (section,), key)
-            elif isinstance(holder, list):
-                for number, item in enumerate(holder):
-                    if isinstance(item, dict):
-                        self._read_twin(document, folder, item, (section, number), key)
+            items = holder if isinstance(holder, list) else [holder]
+            for number, item in enumerate(items):
+                path: KeyPath = (section, number) if isinstance(holder, list) else (section,)
+                for key in keys if isinstance(item, dict) else ():
+                    self._read_twin(document, folder, item, path, key)
 
     def redacted(self, problem: Problem) -> Problem:
         """Return a problem in which no value of the environment stands."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from itertools import chain
 from typing import Any
 
 import yaml
 
-from playwatch.config.schema import Settings
+from playwatch.config.schema import RuleFile, Settings
 from playwatch.config.secrets import TWINS
 
 
@@ -33,20 +35,26 @@ def effective_yaml(settings: Settings) -> str:
     return yaml.safe_dump(effective(settings), sort_keys=False, allow_unicode=True, width=100)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the main file, for editors."""
-    schema = Settings.model_json_schema(by_alias=True)
+def json_schema(*, is_rule_file: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of the main file, or of a rule file, for editors."""
+    model = RuleFile if is_rule_file else Settings
+    schema = model.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "Playwatch configuration"
+    schema["title"] = "Playwatch rules" if is_rule_file else "Playwatch configuration"
     for definition in schema["$defs"].values():
         _add_twins(definition)
     return schema
 
 
+def schema_text(schema: dict[str, Any]) -> str:
+    """Return a schema as it stands in a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def _add_twins(definition: dict[str, Any]) -> None:
     """Allow a secret's ``_file`` twin in its place."""
     properties: dict[str, Any] = definition.get("properties", {})
-    for key in TWINS.values():
+    for key in chain.from_iterable(TWINS.values()):
         if key in properties:
             properties[f"{key}_file"] = {"type": "string", "title": f"File with the {key}"}
             required: list[str] = definition.get("required", [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
@@ -68,6 +69,22 @@ def complain_of(error: ErrorDetails, document: Document, model: type[BaseModel])
         of_key = loc[-1:] == ("[key]",)
         message, hint = _words(kind, facts, path[-1] if of_key else raw, error["msg"])
         document.complain(path, message, hint, of_key=of_key)
+
+
+def drop_unset(error: ErrorDetails, document: Document, model: type[BaseModel]) -> None:
+    """Leave a value out that pydantic refuses because a variable in it is not set.
+
+    A key that must be there stays, and so does its error.
+    """
+    path, raw = _follow(document.value, error["loc"])
+    holder: Any = document.value
+    for step in path[:-1]:
+        holder = holder[step]
+    if isinstance(raw, Scalar) and raw.missing and isinstance(holder, dict):
+        members = _members(model, error["loc"][:-1])
+        fields = [m.model_fields[k] for m in members for k in _keys(m).get(str(path[-1]), ())]
+        if fields and not any(field.is_required() for field in fields):
+            del holder[str(path[-1])]
 
 
 def _follow(value: object, loc: Path) -> tuple[Path, object]:
@@ -159,7 +176,7 @@ def _keys(model: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     """Return every key of a model as people write it, with its field."""
     keys = {str(f.validation_alias or name): (name,) for name, f in model.model_fields.items()}
     twins: dict[str, tuple[str, ...]] = {
-        f"{name}_file": () for name in TWINS.values() if name in keys
+        f"{name}_file": () for name in chain.from_iterable(TWINS.values()) if name in keys
     }
     return {**keys, **twins}
 
