@@ -22,7 +22,7 @@ from tests.kit.channels import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwatch.core.deliveries import Attempt
@@ -34,14 +34,14 @@ def opened(
     url: str | None,
     *,
     key: str = KEY,
-    former_keys: Sequence[str] = (),
+    key_of: Callable[[str], str | None] = lambda _: None,
     tls: ssl.SSLContext | None = None,
 ) -> PagerDutyChannel:
     return PagerDutyChannel(
         pagerduty_settings(url, key),
         clock=HandClock(),
         page_url="https://example.com/",
-        former_keys=former_keys,
+        key_of=key_of,
         limits=QUICK,
         tls=tls,
     )
@@ -171,7 +171,7 @@ async def test_a_resolve_goes_to_the_key_its_trigger_was_routed_with() -> None:
         before = opened(server.url, key=FORMER)
         trigger = a_delivery(key_fingerprint=before.key_fingerprint)
         await before.send(trigger)
-        after = opened(server.url, former_keys=[FORMER])
+        after = opened(server.url, key_of={fingerprint(FORMER): FORMER}.get)
 
         await after.send(its_resolve(trigger))
         await before.close()
@@ -191,6 +191,56 @@ async def test_a_delivery_whose_key_is_gone_says_so() -> None:
 
         assert isinstance(attempt, Sent)
         assert "the one it was routed with is gone" in attempt.answer
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 400, "body": '{"errors":["\'routing_key\' is no more"]}'},
+        {"status": 403},
+        {"status": 404},
+    ],
+)
+async def test_a_former_key_that_is_refused_does_not_hold_the_queue(
+    refusal: dict[str, object],
+) -> None:
+    async with StandIn() as server:
+        server.fail("status", routing_key=FORMER, times=None, **refusal)
+        channel = opened(server.url, key_of=lambda _: FORMER)
+        trigger = a_delivery(key_fingerprint=fingerprint(FORMER))
+
+        attempts = [await channel.send(trigger), await channel.send(its_resolve(trigger))]
+        await channel.close()
+
+        assert [page.status for page in server.pages] == ["resolved"]
+        assert server.requests == 4
+    for attempt in attempts:
+        assert isinstance(attempt, Sent)
+        assert "the one it was routed with is refused" in attempt.answer
+
+
+async def test_a_former_key_in_trouble_waits_for_the_former_key() -> None:
+    async with StandIn() as server:
+        server.fail("status", status=503, routing_key=FORMER)
+        channel = opened(server.url, key_of=lambda _: FORMER)
+        trigger = a_delivery(key_fingerprint=fingerprint(FORMER))
+
+        assert isinstance(await channel.send(trigger), Retry)
+        assert await channel.send(trigger) == Sent("202 Event processed")
+        await channel.close()
+
+        assert len(server.opened(FORMER)) == 1
+
+
+async def test_both_keys_refused_wait_for_the_operator() -> None:
+    async with StandIn() as server:
+        server.fail("status", status=403, times=None)
+        channel = opened(server.url, key_of=lambda _: FORMER)
+
+        attempt = await channel.send(a_delivery(key_fingerprint=fingerprint(FORMER)))
+        await channel.close()
+
+    assert isinstance(attempt, Misconfigured)
 
 
 async def test_a_retry_sends_the_same_bytes_and_opens_one_incident() -> None:

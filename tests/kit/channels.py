@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from pydantic import SecretStr
 from playwatch.channels.console import ConsoleChannel
 from playwatch.channels.http import PostLimits
 from playwatch.channels.pagerduty import PagerDutyChannel
+from playwatch.channels.slack import SlackChannel
+from playwatch.channels.webhook import WebhookChannel
+from playwatch.config.hooks import SlackSettings, WebhookSettings
 from playwatch.config.schema import ConsoleSettings, PagerDutySettings
 from playwatch.core.deliveries import (
     Action,
@@ -23,17 +27,23 @@ from playwatch.core.deliveries import (
 )
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.rules import AlertType, Severity
+from playwatch.demo.stand_in import StandIn
+from playwatch.runtime.clock import SystemClock
 from tests.fakes import HandClock
+from tests.kit.receivers import HookReceiver, read_slack, reads_webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from playwatch.config.channels import ChannelSettings
     from playwatch.core.deliveries import Attempt
     from playwatch.ports import Channel
 
 KEY = "0123456789abcdefSECRETkey9876543"
+SIGNING_SECRET = "whsec_" + base64.b64encode(b"a signing secret of 32 bytes....").decode()
+SLACK_PATH = "/services/T00000000/B00000000/SECRETtokenOfTheWebhook1"
 STARTED_AT = 1_800_000_000_000
-QUICK = PostLimits(total=0.4, connect=0.4, silence=0.3, answer=0.1)
+QUICK = PostLimits(total=0.4, connect=0.3, answer=0.1)
 
 
 def an_incident(**changes: object) -> Incident:
@@ -90,13 +100,38 @@ def its_resolve(delivery: Delivery) -> Delivery:
     return replace(delivery, incident=ended, action=Action.RESOLVE)
 
 
+def _lenient_stand_in() -> StandIn:
+    return StandIn(rate_limit=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A channel under test: how to open it towards a URL."""
+    """A channel under test.
+
+    Attributes
+    ----------
+    settings
+        Settings for a receiver's URL, unchecked: a channel stands its ground
+        without the checks.
+    open
+        Opens it with impatient limits.
+    receiver
+        What it sends to, still closed.
+    secret
+        A text that must never be told.
+    key
+        What its fingerprint is of, for a receiver's URL.
+    differs
+        Outcomes by name that are not those of the table.
+    """
 
     service: str
+    settings: Callable[[str], ChannelSettings]
     open: Callable[[str], Channel]
+    receiver: Callable[[], StandIn | HookReceiver] = _lenient_stand_in
     secret: str = ""
+    key: Callable[[str], str] = lambda _: ""
+    differs: Mapping[str, type[Attempt]] = field(default_factory=dict)
 
 
 def pagerduty_settings(url: str | None, key: str = KEY, region: str = "us") -> PagerDutySettings:
@@ -110,17 +145,69 @@ def pagerduty_settings(url: str | None, key: str = KEY, region: str = "us") -> P
     )
 
 
+def webhook_settings(
+    url: str, secret: str = SIGNING_SECRET, headers: Mapping[str, str] | None = None
+) -> WebhookSettings:
+    """Return settings unchecked."""
+    return WebhookSettings.model_construct(
+        name="on-call",
+        service="webhook",
+        url=SecretStr(url),
+        secret=SecretStr(secret),
+        headers={name: SecretStr(value) for name, value in (headers or {}).items()},
+    )
+
+
+def slack_settings(url: str) -> SlackSettings:
+    """Return settings unchecked."""
+    return SlackSettings.model_construct(
+        name="on-call", service="slack", webhook_url=SecretStr(url)
+    )
+
+
+def console_settings(_url: str = "") -> ConsoleSettings:
+    """Return settings unchecked."""
+    return ConsoleSettings.model_construct(name="on-call", service="console")
+
+
 def _pagerduty(url: str) -> Channel:
     return PagerDutyChannel(pagerduty_settings(url), clock=HandClock(), limits=QUICK)
 
 
-def _console(_url: str) -> Channel:
-    return ConsoleChannel(ConsoleSettings(name="on-call", service="console"), io.StringIO())
+def _webhook(url: str) -> Channel:
+    # The reference library compares the moment of the attempt with the true time.
+    return WebhookChannel(webhook_settings(url), clock=SystemClock(), limits=QUICK)
 
 
-PAGERDUTY = Subject("pagerduty", _pagerduty, KEY)
-CONSOLE = Subject("console", _console)
-HTTP_CHANNELS = (PAGERDUTY,)
+def _slack(url: str) -> Channel:
+    return SlackChannel(slack_settings(url + SLACK_PATH), clock=HandClock(), limits=QUICK)
+
+
+def _console(url: str) -> Channel:
+    return ConsoleChannel(console_settings(url), io.StringIO())
+
+
+PAGERDUTY = Subject("pagerduty", pagerduty_settings, _pagerduty, secret=KEY, key=lambda _: KEY)
+WEBHOOK = Subject(
+    "webhook",
+    webhook_settings,
+    _webhook,
+    lambda: HookReceiver(reads_webhooks(SIGNING_SECRET)),
+    secret=SIGNING_SECRET,
+    key=lambda url: url,
+    differs={"200": Sent, "201": Sent, "204": Sent, "html": Sent},
+)
+SLACK = Subject(
+    "slack",
+    lambda url: slack_settings(url + SLACK_PATH),
+    _slack,
+    lambda: HookReceiver(read_slack),
+    secret=SLACK_PATH.rpartition("/")[2],
+    key=lambda url: url + SLACK_PATH,
+    differs={"200": Sent},
+)
+CONSOLE = Subject("console", console_settings, _console)
+HTTP_CHANNELS = (PAGERDUTY, WEBHOOK, SLACK)
 CHANNELS = (*HTTP_CHANNELS, CONSOLE)
 
 

@@ -64,6 +64,10 @@ def test_a_trigger_carries_everything_a_responder_needs() -> None:
         "client": "Playwatch",
         "client_url": "https://example.com/incidents/a1b2c3d4e5f6",
         "links": [
+            {
+                "href": "https://example.com/incidents/a1b2c3d4e5f6",
+                "text": "Incident in Playwatch",
+            },
             {"href": "https://example.com/runbooks/playback-failures", "text": "Runbook"},
         ],
     }

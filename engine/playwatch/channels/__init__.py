@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from playwatch.channels.console import ConsoleChannel
-from playwatch.channels.keys import fingerprint
+from playwatch.channels.keys import fingerprint, last_four
 from playwatch.channels.pagerduty import PagerDutyChannel
+from playwatch.channels.severities import SeverityMapped
+from playwatch.channels.slack import SlackChannel
+from playwatch.channels.webhook import WebhookChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwatch.config.schema import ConsoleSettings, PagerDutySettings
+    from playwatch.config.channels import ChannelSettings
     from playwatch.ports import Channel, Clock
 
-__all__ = ["SERVICES", "Surroundings", "fingerprint", "open_channel"]
+__all__ = ["SERVICES", "Surroundings", "fingerprint", "last_four", "open_channel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +34,39 @@ class Surroundings:
         Tells the time.
     page_url
         Where people see this engine's pages, for links back; empty for nowhere.
+    key_of
+        Tells a key that the channel had before by its fingerprint, or None.
     """
 
     clock: Clock
     page_url: str = ""
+    key_of: Callable[[str], str | None] = lambda _: None
 
 
 # Each takes the settings of its own service, which the key stands for.
 SERVICES: Final[dict[str, Callable[[Any, Surroundings], Channel]]] = {
     "console": lambda settings, _: ConsoleChannel(settings),
     "pagerduty": lambda settings, around: PagerDutyChannel(
-        settings, clock=around.clock, page_url=around.page_url
+        settings, clock=around.clock, page_url=around.page_url, key_of=around.key_of
+    ),
+    "slack": lambda settings, around: SlackChannel(
+        settings, clock=around.clock, page_url=around.page_url, key_of=around.key_of
+    ),
+    "webhook": lambda settings, around: WebhookChannel(
+        settings, clock=around.clock, page_url=around.page_url, key_of=around.key_of
     ),
 }
 
 
 def open_channel(
-    settings: PagerDutySettings | ConsoleSettings, *, clock: Clock, page_url: str = ""
+    settings: ChannelSettings,
+    *,
+    clock: Clock,
+    page_url: str = "",
+    key_of: Callable[[str], str | None] = lambda _: None,
 ) -> Channel:
     """Return the channel that these settings describe; nothing is sent yet."""
-    return SERVICES[settings.service](settings, Surroundings(clock, page_url))
+    channel = SERVICES[settings.service](settings, Surroundings(clock, page_url, key_of))
+    if settings.severity_map:
+        return SeverityMapped(channel, settings.severity_map.items())
+    return channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from playwatch.channels.wording import headline, place
+from playwatch.channels.wording import headline, lasted, place
 from playwatch.core.deliveries import Action, Misconfigured, Sent
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from playwatch.config.schema import ConsoleSettings
     from playwatch.core.deliveries import Attempt, Delivery
-    from playwatch.core.incidents import Incident
 
 
 class ConsoleChannel:
@@ -73,20 +72,8 @@ def line_of(delivery: Delivery) -> str:
     )
     said = headline(incident)
     if delivery.action is Action.RESOLVE:
-        said = f"{_ending(incident)} - was: {said}"
+        said = f"{lasted(incident)} - was: {said}"
     return _printable(f"{what}: {said} [{incident.id}]")
-
-
-def _ending(incident: Incident) -> str:
-    """Return how an incident ended: why, and how long it lasted."""
-    why = incident.reason or incident.status.value
-    if incident.resolved_at is None:
-        return why
-    seconds = max(incident.resolved_at - incident.started_at, 0) // 1000
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    lasted = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-    return f"{why} after {lasted}"
 
 
 def _printable(text: str) -> str:

@@ -9,7 +9,9 @@ honoured, except towards this machine.
 from __future__ import annotations
 
 import asyncio
+import socket
 import urllib.request
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 _ANSWER_LIMIT: Final = 8_192
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_SUCCESS: Final = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,6 @@ class PostLimits:
         From the call to the status line of the answer.
     connect
         To look up the name, connect and agree on encryption.
-    silence
-        Between two bytes of the answer.
     answer
         To read the body after the status line; what has come by then is used.
     idle
@@ -51,7 +52,6 @@ class PostLimits:
 
     total: float = 10.0
     connect: float = 5.0
-    silence: float = 8.0
     answer: float = 2.0
     idle: float = 20.0
 
@@ -83,11 +83,14 @@ class Answer:
 
 
 @dataclass(slots=True)
-class _Progress:
-    """How far one request came."""
+class _Effort:
+    """What one request needed: a socket of its own, or a kept one."""
 
-    is_connected: bool = False
-    is_reused: bool = False
+    is_fresh: bool = False
+
+
+# Opening a socket may happen in a task of its own, which inherits this.
+_effort: ContextVar[_Effort] = ContextVar("effort")
 
 
 class HttpPost:
@@ -113,7 +116,7 @@ class HttpPost:
         limits: PostLimits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url = url
+        self._target = _target(url)
         self._clock = clock
         self._limits = limits or PostLimits()
         self._tls: ssl.SSLContext | bool = tls or True
@@ -130,15 +133,17 @@ class HttpPost:
         receiver may see the same bytes twice, and the call may take twice
         ``limits.total``.
         """
-        sent = {**_HEADERS, **(headers or {})}
+        if self._target is None:
+            return Failure(Fault.ADDRESS, f"the configured url is no HTTP address: {self.host}")
         if self._kept is None:
             self._kept = self._session(is_kept=True)
-        outcome = await self._attempt(self._kept, body, sent)
+        outcome = await self._attempt(self._kept, self._target, body, headers)
         if not isinstance(outcome, Failure) or not outcome.is_stale:
             return outcome
         if self._fresh is None:
             self._fresh = self._session(is_kept=False)
-        return replace(await self._attempt(self._fresh, body, sent), is_ambiguous=True)
+        outcome = await self._attempt(self._fresh, self._target, body, headers)
+        return replace(outcome, is_ambiguous=True)
 
     async def close(self) -> None:
         """Close every connection; a later `send` opens new ones."""
@@ -148,82 +153,96 @@ class HttpPost:
                 await session.close()
 
     async def _attempt(
-        self, session: aiohttp.ClientSession, body: bytes, headers: Mapping[str, str]
+        self,
+        session: aiohttp.ClientSession,
+        target: URL,
+        body: bytes,
+        headers: Mapping[str, str] | None,
     ) -> Answer | Failure:
-        progress = _Progress()
+        effort = _Effort()
+        _effort.set(effort)
         try:
             async with session.post(
-                self._url,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=self._proxy,
-                trace_request_ctx=progress,
+                target, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
             ) as response:
                 return await self._answer(response)
         except Exception as error:  # noqa: BLE001 - nothing but a value may leave a channel
-            return failure_of(
-                error, self.host, was_sent=progress.is_connected, was_reused=progress.is_reused
-            )
+            return failure_of(error, self.host, was_reused=not effort.is_fresh)
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
         """Return the status with what can be read of the body; never fails."""
+        received = await self._body(response)
+        if not response.content.at_eof():
+            response.close()
+        text = received.decode("utf-8", "replace")
+        kind = response.headers.get("Content-Type", "").lower()
+        pause = None
+        if response.status not in _SUCCESS:
+            pause = retry_after_s(response.headers, self._clock.wall_ms())
+        return Answer(
+            response.status,
+            text,
+            is_html="html" in kind or text.lstrip()[:1] == "<",
+            retry_after_s=pause,
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return the beginning of a body, or of what came of it."""
+        content = response.content
         received = bytearray()
         try:
+            if content.is_eof():  # It came with the status line, as it mostly does.
+                return content.read_nowait(_ANSWER_LIMIT)
             async with asyncio.timeout(self._limits.answer):
                 while len(received) < _ANSWER_LIMIT:
-                    chunk = await response.content.read(_ANSWER_LIMIT - len(received))
+                    chunk = await content.read(_ANSWER_LIMIT - len(received))
                     if not chunk:
                         break
                     received += chunk
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             response.close()
-        if not response.content.at_eof():
-            response.close()
-        text = received.decode("utf-8", "replace")
-        kind = response.headers.get("Content-Type", "").lower()
-        return Answer(
-            response.status,
-            text,
-            is_html="html" in kind or text.lstrip()[:1] == "<",
-            retry_after_s=retry_after_s(response.headers, self._clock.wall_ms()),
-        )
+        return bytes(received)
 
     def _session(self, *, is_kept: bool) -> aiohttp.ClientSession:
         limits = self._limits
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_end.append(_on_connected)
-        trace.on_connection_reuseconn.append(_on_reused)
         # Who sends decides how many at once; waiting for a free connection
         # would count as a failure to connect.
         connector = (
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=limits.idle, ssl=self._tls)
+            aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=limits.idle,
+                ssl=self._tls,
+                socket_factory=_opened_socket,
+            )
             if is_kept
-            else aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._tls)
+            else aiohttp.TCPConnector(
+                limit=0, force_close=True, ssl=self._tls, socket_factory=_opened_socket
+            )
         )
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(
-                total=limits.total,
-                connect=limits.connect,
-                sock_connect=limits.connect,
-                sock_read=limits.silence,
-            ),
+            headers=_HEADERS,
+            timeout=aiohttp.ClientTimeout(total=limits.total, connect=limits.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[trace],
         )
 
 
-async def _on_connected(_session: aiohttp.ClientSession, context: object, _: object) -> None:
-    progress = getattr(context, "trace_request_ctx", None)
-    if isinstance(progress, _Progress):
-        progress.is_connected = True
+def _opened_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Return a socket, and note that this request needed one."""
+    effort = _effort.get(None)
+    if effort is not None:
+        effort.is_fresh = True
+    family, kind, protocol, _, _ = address
+    return socket.socket(family, kind, protocol)
 
 
-async def _on_reused(_session: aiohttp.ClientSession, context: object, _: object) -> None:
-    progress = getattr(context, "trace_request_ctx", None)
-    if isinstance(progress, _Progress):
-        progress.is_connected = progress.is_reused = True
+def _target(url: str) -> URL | None:
+    """Return a URL read once; None when it is none of HTTP."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        return None
+    return parsed if parsed.scheme in {"http", "https"} and parsed.host else None
 
 
 def _host(url: str) -> str:

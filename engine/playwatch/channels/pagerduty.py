@@ -13,19 +13,26 @@ PagerDuty, "Events API v2 Overview": 202 is final, 400 must not be sent again,
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from playwatch.channels.http import Answer, Failure, Fault, HttpPost
-from playwatch.channels.keys import fingerprint, redacted, trimmed
+from playwatch.channels.answers import (
+    INVALID,
+    REDIRECTS,
+    complaint,
+    passing,
+    redirected,
+    sentences,
+    unanswered,
+)
+from playwatch.channels.http import Answer, Failure, HttpPost
+from playwatch.channels.keys import fingerprint, trimmed
 from playwatch.channels.pagerduty_event import full_body, minimal_body
-from playwatch.channels.wording import one_line, shortened
-from playwatch.core.deliveries import Misconfigured, Rejected, Retry, Sent
+from playwatch.core.deliveries import Misconfigured, Rejected, Sent
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from playwatch.channels.http import PostLimits
     from playwatch.config.schema import PagerDutySettings
@@ -38,16 +45,12 @@ ENDPOINTS: Final = {
 }
 
 _ACCEPTED: Final = 202
-_REDIRECTS: Final = range(300, 400)
-_INVALID: Final = frozenset({400, 422})
 _TOO_LARGE: Final = 413
-_TOO_MANY: Final = 429
-_PASSING: Final = frozenset({408, 425, _TOO_MANY, *range(500, 600)})
-# A gateway gave up waiting or lost its upstream: the event may be in.
-_GATEWAY: Final = frozenset({502, 504})
 _WRONG_KEY: Final = frozenset({401, 403, 404})
 _KEY_NAMED: Final = re.compile(r"routing[ _]key", re.IGNORECASE)
-_SNIPPET: Final = 300
+# What it says with nearly every 202, so that its JSON need not be read each time.
+_USUAL: Final = '"message":"Event processed"'
+_PROCESSED: Final = Sent("202 Event processed")
 
 
 class PagerDutyChannel:
@@ -62,14 +65,17 @@ class PagerDutyChannel:
     page_url
         Where people see Playwatch, or empty; makes the link back to the
         incident: ``<page_url>/incidents/<id>``.
-    former_keys
-        Keys the channel had before. A delivery that was routed with one of
-        them is sent with it, because PagerDuty matches a resolve with its
-        trigger only under one key. One that was routed with a key unknown here
-        is sent with the present key, and its answer says so.
+    key_of
+        Tells a key by its fingerprint, or None when it is gone. A delivery
+        that was routed with a former key is sent with that, because PagerDuty
+        matches a resolve with its trigger only under one key. Where a former
+        key is gone or refused the present one is used, and the answer says so.
     limits, tls
         As for `playwatch.channels.http.HttpPost`.
     """
+
+    confirms_resolves = True
+    """A resolve under whose key nothing is open is dropped: to repeat it costs nothing."""
 
     def __init__(
         self,
@@ -77,7 +83,7 @@ class PagerDutyChannel:
         *,
         clock: Clock,
         page_url: str = "",
-        former_keys: Sequence[str] = (),
+        key_of: Callable[[str], str | None] = lambda _: None,
         limits: PostLimits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -85,7 +91,8 @@ class PagerDutyChannel:
         self._region = "" if settings.url else settings.region
         self._page_url = page_url.rstrip("/")
         self._key = trimmed(settings.integration_key.get_secret_value())
-        self._keys = {fingerprint(key): trimmed(key) for key in (*former_keys, self._key)}
+        self._fingerprint = fingerprint(self._key)
+        self._key_of = key_of
         url = settings.url or ENDPOINTS[settings.region]
         self._post = HttpPost(url, clock=clock, limits=limits, tls=tls)
 
@@ -101,61 +108,76 @@ class PagerDutyChannel:
     @property
     def key_fingerprint(self) -> str:
         """Which key new deliveries are routed with."""
-        return fingerprint(self._key)
+        return self._fingerprint
+
+    @property
+    def endpoint(self) -> str:
+        """The place it sends to: channels that share it learn together that it is away."""
+        return self._post.host
 
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to deliver; every failure is an `Attempt`, never an exception.
 
         Costs one request; a second one, in the least form, when PagerDuty
-        calls the event invalid or too large.
+        calls the event invalid or too large; as many again when it refuses a
+        former key.
         """
-        key = self._keys.get(delivery.key_fingerprint, self._key)
-        try:
-            first = full_body(delivery, key, self._client_url(delivery))
-        except (ValueError, TypeError, AttributeError) as error:
-            return Rejected(f"the incident cannot be written as an event ({type(error).__name__})")
-        outcome = await self._post.send(first)
-        notes = []
-        if delivery.key_fingerprint and delivery.key_fingerprint not in self._keys:
-            notes.append("with the present key, the one it was routed with is gone")
-        if isinstance(outcome, Answer) and self._blames_the_event(outcome):
-            notes.append(f"without its details: {_complaint(outcome, key)}")
-            outcome = await self._post.send(minimal_body(delivery, key))
-        attempt = self._attempt(outcome, key)
-        if isinstance(attempt, Sent) and notes:
-            return Sent(f"{attempt.answer} ({'; '.join(notes)})")
-        return attempt
+        routed = delivery.key_fingerprint
+        if routed in {"", self._fingerprint}:
+            attempt, _ = await self._try(delivery, self._key)
+            return attempt
+        former = trimmed(self._key_of(routed) or "")
+        if former:
+            attempt, is_refused = await self._try(delivery, former)
+            if not is_refused:
+                return attempt
+        attempt, _ = await self._try(delivery, self._key)
+        if not isinstance(attempt, Sent):
+            return attempt
+        what = "refused" if former else "gone"
+        return Sent(
+            f"{attempt.answer} (with the present key, the one it was routed with is {what})"
+        )
 
     async def close(self) -> None:
         """Give back its connections."""
         await self._post.close()
 
+    async def _try(self, delivery: Delivery, key: str) -> tuple[Attempt, bool]:
+        """Return what became of a delivery under a key, and whether the key was refused."""
+        try:
+            body = full_body(delivery, key, self._client_url(delivery))
+        except (ValueError, TypeError, AttributeError) as error:
+            what = f"the incident cannot be written as an event ({type(error).__name__})"
+            return Rejected(what), False
+        outcome = await self._post.send(body)
+        note = ""
+        if isinstance(outcome, Answer) and _blames_the_event(outcome):
+            note = f" (without its details: {complaint(outcome, (key,))})"
+            outcome = await self._post.send(minimal_body(delivery, key))
+        if isinstance(outcome, Failure):
+            return unanswered(outcome), False
+        attempt = self._judge(outcome, key)
+        if isinstance(attempt, Sent):
+            return (Sent(attempt.answer + note) if note else attempt), False
+        return attempt, _blames_the_key(outcome)
+
     def _client_url(self, delivery: Delivery) -> str:
         return f"{self._page_url}/incidents/{delivery.incident_id}" if self._page_url else ""
 
-    @staticmethod
-    def _blames_the_event(answer: Answer) -> bool:
-        """Return whether less of the same event may pass."""
-        if answer.status == _TOO_LARGE:
-            return True
-        return answer.status in _INVALID and not answer.is_html and not _names_the_key(answer)
-
-    def _attempt(self, outcome: Answer | Failure, key: str) -> Attempt:
-        if isinstance(outcome, Failure):
-            return self._without_answer(outcome)
-        said = _complaint(outcome, key)
-        if outcome.status == _ACCEPTED:
+    def _judge(self, answer: Answer, key: str) -> Attempt:
+        if answer.status == _ACCEPTED and _USUAL in answer.text and key not in answer.text:
+            return _PROCESSED
+        said = complaint(answer, (key,))
+        if answer.status == _ACCEPTED:
             return Sent(said)
-        if outcome.status in _PASSING:
-            return Retry(
-                f"{self._post.host} answered {said}",
-                outcome.retry_after_s,
-                is_rate_limit=outcome.status == _TOO_MANY,
-                is_ambiguous=outcome.is_ambiguous or outcome.status in _GATEWAY,
-            )
-        if outcome.status == _TOO_LARGE or self._blames_the_event(outcome):
+        if attempt := passing(answer, self._post.host, said):
+            return attempt
+        if _blames_the_event(answer):
             return Rejected(f"{self._post.host} refused even the shortest form of it: {said}")
-        return Misconfigured(self._advice(outcome, said))
+        if answer.status in REDIRECTS:
+            return redirected(self._post.host, said)
+        return Misconfigured(self._advice(answer, said))
 
     def _advice(self, answer: Answer, said: str) -> str:
         """Return what the operator should look at."""
@@ -166,56 +188,33 @@ class PagerDutyChannel:
                 f"{host} answered {said}: wrong integration key, wrong service region{region}"
                 " or wrong `url`"
             )
-        if answer.status in _REDIRECTS:
-            return (
-                f"{host} redirects ({said}); this is never followed, because the key is in the"
-                " message: set the final address as `url`"
-            )
-        if answer.is_html or answer.status < _REDIRECTS.start:
+        if answer.is_html or answer.status < REDIRECTS.start:
             return (
                 f"{host} gave an answer that is not PagerDuty's, {said}: a proxy or a login page"
                 " stands between; let this machine reach it directly"
             )
-        if answer.status in _INVALID:
+        if answer.status in INVALID:
             return (
                 f"{host} refuses the integration key, {said}: set the 32-character key of an"
                 " Events API v2 integration"
             )
         return f"{host} answered {said}, which PagerDuty does not: check `region` and `url`"
 
-    @staticmethod
-    def _without_answer(failure: Failure) -> Attempt:
-        advice = {
-            Fault.TRUST: "it is never skipped; check `url`, this machine's clock and certificates",
-            Fault.PROXY: "check HTTPS_PROXY and its credentials",
-            Fault.ADDRESS: "set `url` to an https:// address or leave it out",
-        }.get(failure.fault)
-        if advice is not None:
-            return Misconfigured(f"{failure.reason}: {advice}")
-        return Retry(failure.reason, is_ambiguous=failure.is_ambiguous)
+
+def _blames_the_event(answer: Answer) -> bool:
+    """Return whether less of the same event may pass."""
+    if answer.status == _TOO_LARGE:
+        return True
+    return answer.status in INVALID and not answer.is_html and not _names_the_key(answer)
+
+
+def _blames_the_key(answer: Answer) -> bool:
+    """Return whether another key may pass."""
+    if answer.is_html:
+        return False
+    return answer.status in _WRONG_KEY or (answer.status in INVALID and _names_the_key(answer))
 
 
 def _names_the_key(answer: Answer) -> bool:
     """Return whether an answer of 400 is about the integration key."""
-    return _KEY_NAMED.search(" ".join(_sentences(answer.text))) is not None
-
-
-def _sentences(text: str) -> list[str]:
-    """Return the sentences in an answer: its errors, else its message, else all of it."""
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        return [text]
-    if not isinstance(body, dict):
-        return [text]
-    errors = body.get("errors")
-    listed = errors if isinstance(errors, list) else [errors]
-    return [str(error) for error in listed if error] or [str(body.get("message") or text)]
-
-
-def _complaint(answer: Answer, key: str) -> str:
-    """Return the status and the receiver's words, bounded and without the key."""
-    if answer.is_html:
-        return f"{answer.status} with an HTML page"
-    words = one_line(redacted("; ".join(_sentences(answer.text)), key))
-    return f"{answer.status} {shortened(words, _SNIPPET)}".strip()
+    return _KEY_NAMED.search(" ".join(sentences(answer.text))) is not None

@@ -13,11 +13,19 @@ as its trigger, because an orchestration routes both by it.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from playwatch.channels.sendable import (
+    TEXT_LIMIT,
+    Fields,
+    dimensions,
+    encoded,
+    is_link,
+    line,
+    number,
+    text,
+    timestamp,
+)
 from playwatch.channels.wording import headline, one_line, place, plain, shortened
 from playwatch.core.deliveries import Action
 
@@ -30,16 +38,7 @@ SUMMARY_LIMIT: Final = 1_024
 DEDUP_KEY_LIMIT: Final = 255
 CLIENT: Final = "Playwatch"
 
-_TEXT_LIMIT: Final = 1_024
-_URL_LIMIT: Final = 2_048
-_DIMENSIONS_BYTES: Final = 100_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-)
-
-Fields = dict[str, object]
+_NULLABLE: Final = frozenset({"value", "peak_value", "threshold"})
 
 
 def full_body(delivery: Delivery, routing_key: str, client_url: str = "") -> bytes:
@@ -72,11 +71,15 @@ def full_body(delivery: Delivery, routing_key: str, client_url: str = "") -> byt
     }
     if delivery.action is Action.TRIGGER:
         event["client"] = CLIENT
-        if _is_link(client_url):
+        links = []
+        if is_link(client_url):
             event["client_url"] = client_url
-        if _is_link(incident.runbook):
-            event["links"] = [{"href": incident.runbook, "text": "Runbook"}]
-    body = _encoded(event)
+            links.append({"href": client_url, "text": "Incident in Playwatch"})
+        if is_link(incident.runbook):
+            links.append({"href": incident.runbook, "text": "Runbook"})
+        if links:
+            event["links"] = links
+    body = encoded(event)
     return body if len(body) <= BODY_LIMIT else minimal_body(delivery, routing_key)
 
 
@@ -84,7 +87,7 @@ def minimal_body(delivery: Delivery, routing_key: str) -> bytes:
     """Return only what PagerDuty insists on: a page with less beats no page."""
     event = _event(delivery, routing_key)
     event["payload"] = _required(delivery.incident)
-    return _encoded(event)
+    return encoded(event)
 
 
 def sendable_dedup_key(delivery: Delivery) -> str:
@@ -96,10 +99,6 @@ def sendable_dedup_key(delivery: Delivery) -> str:
     if len(key) <= DEDUP_KEY_LIMIT and key == one_line(key):
         return key
     return f"playwatch/{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def _encoded(event: Fields) -> bytes:
-    return _ENCODER.encode(event).encode()
 
 
 def _event(delivery: Delivery, routing_key: str) -> Fields:
@@ -114,94 +113,54 @@ def _required(incident: Incident) -> Fields:
     source = place(incident.breakdowns) or one_line(incident.rule) or CLIENT
     return {
         "summary": shortened(headline(incident), SUMMARY_LIMIT),
-        "source": shortened(source, _TEXT_LIMIT),
+        "source": shortened(source, TEXT_LIMIT),
         "severity": incident.severity.word,
     }
 
 
 def _optional(incident: Incident) -> Fields:
     fields: Fields = {
-        "timestamp": _timestamp(incident.started_at),
+        "timestamp": timestamp(incident.started_at),
         "class": incident.alert_type.value,
-        "component": shortened(one_line(incident.measurement), _TEXT_LIMIT),
-        "group": shortened(one_line(incident.rule), _TEXT_LIMIT),
+        "component": line(incident.measurement),
+        "group": line(incident.rule),
     }
     return {name: value for name, value in fields.items() if value}
 
 
 def _details(incident: Incident) -> Fields:
     """Return what a responder reads below the title; what is unknown is left out."""
-    dimensions, left_out = _dimensions(incident)
+    group, left_out = dimensions(incident.breakdowns)
     fields: Fields = {
-        "metric": _text(incident.measurement),
-        "rule": _text(incident.rule),
+        "metric": text(incident.measurement),
+        "rule": text(incident.rule),
         "alert_type": incident.alert_type.value,
-        "dimensions": dimensions,
+        "dimensions": group,
         "dimensions_left_out": left_out or None,
-        "value": _number(incident.measured_value),
-        "unit": _text(incident.unit),
-        "bound": _text(incident.bound),
-        "threshold": _number(incident.threshold),
-        "peak_value": _number(incident.peak_value),
-        "expected_low": _number(incident.expected_low),
-        "expected_high": _number(incident.expected_high),
-        "value_on_close": _number(incident.measured_value_on_close),
+        "value": number(incident.measured_value),
+        "unit": text(incident.unit),
+        "bound": text(incident.bound),
+        "threshold": number(incident.threshold),
+        "peak_value": number(incident.peak_value),
+        "expected_low": number(incident.expected_low),
+        "expected_high": number(incident.expected_high),
+        "value_on_close": number(incident.measured_value_on_close),
         "views": int(incident.sample_size),
         "viewers_affected": int(incident.affected_viewers),
-        "window_s": _number(incident.window_s),
-        "started_at": _timestamp(incident.started_at),
-        "opened_at": _timestamp(incident.opened_at),
-        "resolved_at": _timestamp(incident.resolved_at),
-        "ended_at": _timestamp(incident.ended_at),
+        "window_s": number(incident.window_s),
+        "started_at": timestamp(incident.started_at),
+        "opened_at": timestamp(incident.opened_at),
+        "resolved_at": timestamp(incident.resolved_at),
+        "ended_at": timestamp(incident.ended_at),
         "status": incident.status.value,
-        "reason": _text(incident.reason),
-        "runbook": incident.runbook if _is_link(incident.runbook) else None,
-        "incident_id": _text(incident.id),
+        "reason": text(incident.reason),
+        "flaps": incident.flaps or None,
+        "no_data": incident.is_silence or None,
+        "runbook": incident.runbook if is_link(incident.runbook) else None,
+        "incident_id": text(incident.id),
     }
-    numbers = {"value", "peak_value", "threshold"}
     return {
         name: value
         for name, value in fields.items()
-        if name in numbers or (value is not None and value != "")
+        if name in _NULLABLE or (value is not None and value != "")
     }
-
-
-def _dimensions(incident: Incident) -> tuple[dict[str, str], int]:
-    """Return the group by name, and how many dimensions did not fit."""
-    kept: dict[str, str] = {}
-    room = _DIMENSIONS_BYTES
-    for number, (name, value) in enumerate(incident.breakdowns):
-        sendable, text = _text(name), _text(value)
-        room -= len(sendable.encode()) + len(text.encode())
-        if room < 0:
-            return kept, len(incident.breakdowns) - number
-        kept[sendable] = text
-    return kept, 0
-
-
-def _text(value: object) -> str:
-    return shortened(plain(value), _TEXT_LIMIT)
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _timestamp(at: int | None) -> str | None:
-    """Return RFC 3339 with ``Z``; None for what no calendar holds."""
-    if at is None:
-        return None
-    try:
-        moment = _EPOCH + timedelta(milliseconds=int(at))
-    except OverflowError:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _is_link(url: str) -> bool:
-    return (
-        url.startswith(("https://", "http://"))
-        and len(url) <= _URL_LIMIT
-        and url == one_line(url)
-        and " " not in url
-    )

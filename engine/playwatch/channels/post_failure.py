@@ -54,7 +54,7 @@ _REFUSING_STATUSES: Final = range(400, 500)
 _NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 
 
-def failure_of(error: Exception, host: str, *, was_sent: bool, was_reused: bool) -> Failure:
+def failure_of(error: Exception, host: str, *, was_reused: bool) -> Failure:
     """Return what an exception means.
 
     Parameters
@@ -63,8 +63,8 @@ def failure_of(error: Exception, host: str, *, was_sent: bool, was_reused: bool)
         Raised by aiohttp before a status line was read.
     host
         Where the request went.
-    was_sent, was_reused
-        Whether there was a connection, and whether it was a kept one.
+    was_reused
+        Whether it used a kept connection.
     """
     before = _before_connection(error, host)
     if before is not None:
@@ -73,13 +73,13 @@ def failure_of(error: Exception, host: str, *, was_sent: bool, was_reused: bool)
     if isinstance(error, aiohttp.ClientResponseError):
         text = f"{host} answered with something that is not HTTP"
     elif isinstance(error, TimeoutError):
-        text = f"no answer from {host} in time" if was_sent else f"no connection to {host} in time"
+        text = f"no answer from {host} in time"
     elif isinstance(error, cut):
         text = f"{host} closed the connection before it answered ({_words(error)})"
     else:
         text = f"the request to {host} failed ({type(error).__name__})"
     return Failure(
-        Fault.NETWORK, text, is_ambiguous=was_sent, is_stale=was_reused and isinstance(error, cut)
+        Fault.NETWORK, text, is_ambiguous=True, is_stale=was_reused and isinstance(error, cut)
     )
 
 

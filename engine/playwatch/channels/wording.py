@@ -95,3 +95,15 @@ def headline(incident: Incident) -> str:
     affected``. It is never blank.
     """
     return one_line(incident.summary) or one_line(summarise(incident))
+
+
+def lasted(incident: Incident) -> str:
+    """Return how an incident ended: why, and how long it lasted."""
+    why = one_line(incident.reason) or incident.status.value
+    if incident.resolved_at is None:
+        return why
+    seconds = max(incident.resolved_at - incident.started_at, 0) // 1000
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    took = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    return f"{why} after {took}"

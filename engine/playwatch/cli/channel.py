@@ -12,6 +12,8 @@ from playwatch.cli.run import ConfigOption
 from playwatch.cli.settings import JsonOption
 
 if TYPE_CHECKING:
+    from playwatch.cli.documents import Document
+    from playwatch.config.channels import ChannelSettings
     from playwatch.core.deliveries import Attempt
     from playwatch.ports import Channel
 
@@ -21,6 +23,46 @@ app = typer.Typer(help="Look at notification channels and try them.", no_args_is
 @app.callback()
 def _group() -> None:
     """Look at notification channels and try them."""
+
+
+@app.command("list")
+def list_channels(
+    config: ConfigOption = Path("playwatch.yaml"), as_json: JsonOption = False
+) -> None:
+    """Show the configured channels, what they take, and the end of their keys."""
+    from playwatch.cli.settings import load
+
+    channels = [channel_document(one) for one in load(config, need_secrets=False).channels]
+    if as_json:
+        from playwatch.cli.documents import print_json
+
+        print_json(channels)
+        return
+    from playwatch.cli.channel_table import print_channels
+
+    print_channels(channels)
+
+
+def channel_document(channel: ChannelSettings) -> Document:
+    """Return what may be told of a channel: its key by its end and its fingerprint.
+
+    A key whose variable is not set is told as that variable.
+    """
+    from playwatch.channels import fingerprint, last_four
+
+    is_unset = channel.key.startswith("${")
+    told = channel.model_dump(mode="json", by_alias=True, exclude_none=True)
+    filters = ("min_severity", "rules", "metrics", "where", "severity_map", "send_resolved")
+    return {
+        "name": channel.name,
+        "service": channel.service,
+        "alert_types": channel.alert_types,
+        "self_alerts": channel.self_alerts,
+        "key": channel.key if is_unset else last_four(channel.key),
+        "fingerprint": "" if is_unset else fingerprint(channel.key),
+        **{name: told.get(name) for name in filters},
+        "rate_limit": told.get("rate_limit", "none"),
+    }
 
 
 @app.command()

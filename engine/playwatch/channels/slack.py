@@ -1,0 +1,164 @@
+"""Slack, through an incoming webhook.
+
+The opening, each rise and the end of an incident are messages of their own: an
+incoming webhook can neither change nor find what it posted; that takes a bot
+token. The URL is the only credential, so it is treated as a key: never shown,
+known by its fingerprint.
+
+References
+----------
+Slack, "Sending messages using incoming webhooks" (answers ``ok`` with 200, else a
+word such as ``invalid_payload``, ``channel_is_archived``), "Rate limits" (about
+one message a second and webhook, then 429 with ``Retry-After``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from playwatch.channels.addresses import Addresses
+from playwatch.channels.answers import (
+    INVALID,
+    REDIRECTS,
+    complaint,
+    passing,
+    redirected,
+    unanswered,
+)
+from playwatch.channels.http import Answer, Failure
+from playwatch.channels.slack_message import full_body, minimal_body
+from playwatch.core.deliveries import Misconfigured, Rejected, Sent
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from playwatch.channels.addresses import Address
+    from playwatch.channels.http import PostLimits
+    from playwatch.config.hooks import SlackSettings
+    from playwatch.core.deliveries import Attempt, Delivery
+    from playwatch.ports import Clock
+
+_ACCEPTED: Final = 200
+_A_NEW_ONE: Final = "make a new incoming webhook and set its `webhook_url`"
+_WORDS: Final = {
+    "action_prohibited": "an administrator of the workspace restricts posting there",
+    "channel_is_archived": "the Slack channel is archived; bring it back or use another webhook",
+    "channel_not_found": f"the Slack channel is gone; {_A_NEW_ONE}",
+    "invalid_token": f"the webhook is not valid; {_A_NEW_ONE}",
+    "no_active_hooks": f"the webhook is disabled; {_A_NEW_ONE}",
+    "no_service": f"the webhook is disabled, removed or not valid; {_A_NEW_ONE}",
+    "no_service_id": f"the webhook is not valid; {_A_NEW_ONE}",
+    "no_team": f"the workspace is gone; {_A_NEW_ONE}",
+    "posting_to_general_channel_denied": "an administrator restricts posting to that channel",
+    "team_disabled": "the workspace is disabled",
+    "user_not_found": f"the webhook posts to a person who is gone; {_A_NEW_ONE}",
+}
+"""What no message can help, by the word that Slack answers with."""
+
+
+class SlackChannel:
+    """Posts the opening and the end of incidents to one Slack channel.
+
+    Parameters
+    ----------
+    settings
+        Name and webhook URL.
+    clock
+        Tells the time for a ``Retry-After`` date.
+    page_url
+        Where people see Playwatch, or empty; makes the link back to the incident.
+    key_of
+        Tells a former URL by its fingerprint, or None when it is gone. The end
+        of an incident is posted where its opening was.
+    limits, tls
+        As for `playwatch.channels.http.HttpPost`.
+    """
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        *,
+        clock: Clock,
+        page_url: str = "",
+        key_of: Callable[[str], str | None] = lambda _: None,
+        limits: PostLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._name = settings.name
+        self._page_url = page_url.rstrip("/")
+        url = settings.webhook_url.get_secret_value()
+        self._addresses = Addresses(url, clock=clock, key_of=key_of, limits=limits, tls=tls)
+
+    def __repr__(self) -> str:
+        """Return its name and the host it sends to, never the URL."""
+        return f"SlackChannel({self._name!r}, {self.endpoint!r})"
+
+    @property
+    def name(self) -> str:
+        """The name of the channel in the configuration."""
+        return self._name
+
+    @property
+    def key_fingerprint(self) -> str:
+        """Which webhook new deliveries are posted by."""
+        return self._addresses.fingerprint
+
+    @property
+    def endpoint(self) -> str:
+        """The place it sends to: channels that share it learn together that it is away."""
+        return self._addresses.present.post.host
+
+    async def send(self, delivery: Delivery) -> Attempt:
+        """Try once to deliver; every failure is an `Attempt`, never an exception.
+
+        Costs one request; a second one, as plain text, when Slack calls the
+        message invalid; as many again when a former webhook refuses it.
+        """
+        return await self._addresses.deliver(delivery, self._send_to)
+
+    async def close(self) -> None:
+        """Give back its connections."""
+        await self._addresses.close()
+
+    async def _send_to(self, delivery: Delivery, address: Address) -> Attempt:
+        try:
+            body = full_body(delivery, self._page_url)
+        except (ValueError, TypeError, AttributeError) as error:
+            return Rejected(f"the incident cannot be written as a message ({type(error).__name__})")
+        outcome = await address.post.send(body)
+        note = ""
+        if isinstance(outcome, Answer) and _blames_the_message(outcome):
+            note = f" (as plain text: {complaint(outcome, address.secrets)})"
+            outcome = await address.post.send(minimal_body(delivery))
+        if isinstance(outcome, Failure):
+            return unanswered(outcome)
+        attempt = _judge(outcome, address.post.host, complaint(outcome, address.secrets))
+        return Sent(attempt.answer + note) if isinstance(attempt, Sent) else attempt
+
+
+def _judge(answer: Answer, host: str, said: str) -> Attempt:
+    if answer.status == _ACCEPTED and not answer.is_html:
+        return Sent(said)
+    if attempt := passing(answer, host, said):
+        return attempt
+    if _blames_the_message(answer):
+        return Rejected(f"{host} refused even plain text: {said}")
+    if answer.status in REDIRECTS:
+        return redirected(host, said)
+    return Misconfigured(_advice(answer, host, said))
+
+
+def _advice(answer: Answer, host: str, said: str) -> str:
+    """Return what the operator should look at."""
+    if answer.is_html or answer.status < REDIRECTS.start:
+        return (
+            f"{host} gave an answer that is not Slack's, {said}: a proxy or a login page stands"
+            " between, or `webhook_url` is not one of Slack's"
+        )
+    return f"{host} answered {said}: {_WORDS.get(answer.text.strip(), _A_NEW_ONE)}"
+
+
+def _blames_the_message(answer: Answer) -> bool:
+    """Return whether a plainer message may pass."""
+    return answer.status in INVALID and not answer.is_html and answer.text.strip() not in _WORDS
