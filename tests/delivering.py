@@ -20,7 +20,7 @@ from tests.kit.channels import KEY, QUICK, pagerduty_settings
 from tests.kit.stores import a_delivery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from playwatch.core.deliveries import Attempt
     from playwatch.core.incidents import Incident
@@ -49,9 +49,17 @@ async def delivering(
     *channels: Channel,
     rng: random.Random | None = None,
     telemetry: Telemetry | None = None,
+    rate_limits: Mapping[str, int | None] | None = None,
 ) -> AsyncIterator[Outbox]:
     """Run an outbox; close its channels at the end."""
-    outbox = Outbox(channels, store, clock, telemetry or Telemetry(), rng or seeded(7))
+    outbox = Outbox(
+        channels,
+        store,
+        clock,
+        telemetry or Telemetry(),
+        rng or seeded(7),
+        rate_limits=rate_limits,
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             outbox.start(tasks)
@@ -65,10 +73,14 @@ async def delivering(
 
 
 def pagerduty(
-    url: str, clock: HandClock, name: str = "on-call", key: str = KEY
+    url: str,
+    clock: HandClock,
+    name: str = "on-call",
+    key: str = KEY,
+    key_of: Callable[[str], str | None] = lambda _: None,
 ) -> PagerDutyChannel:
     settings = pagerduty_settings(url, key).model_copy(update={"name": name})
-    return PagerDutyChannel(settings, clock=clock, limits=QUICK)
+    return PagerDutyChannel(settings, clock=clock, limits=QUICK, key_of=key_of)
 
 
 def message(

@@ -113,6 +113,41 @@ class Telemetry:
             ["channel"],
             registry=registry,
         )
+        self.reload_successful = Gauge(
+            "playwatch_config_last_reload_successful",
+            "1 when the last reload of the configuration took effect.",
+            registry=registry,
+        )
+        self.reload_successful.set(1)
+        self.reloaded_at = Gauge(
+            "playwatch_config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was read.",
+            registry=registry,
+        )
+        self.channel_away = Gauge(
+            "playwatch_channel_away",
+            "1 while the receiver of a channel fails and is asked only now and then.",
+            ["channel"],
+            registry=registry,
+        )
+        self.deliveries_pending = Gauge(
+            "playwatch_deliveries_pending",
+            "Deliveries that wait to be accepted.",
+            ["channel"],
+            registry=registry,
+        )
+        self.delivery_oldest = Gauge(
+            "playwatch_delivery_oldest_seconds",
+            "Age of the oldest delivery that waits; 0 when none does.",
+            ["channel"],
+            registry=registry,
+        )
+        self.deliveries_dead = Counter(
+            "playwatch_deliveries_dead_total",
+            "Deliveries given up.",
+            ["channel"],
+            registry=registry,
+        )
         self.build = Gauge(
             "playwatch_build_info", "The version that runs.", ["version"], registry=registry
         )

@@ -4,17 +4,20 @@ The protocol, step by step:
 
 1. Ask the store for the oldest pending delivery of each incident. A later one
    of the same incident is not offered, so a resolve cannot overtake its trigger.
-2. Send each, several incidents at once.
+2. Send each, several incidents at once, as the limit of the key allows.
 3. Decide from the answer what follows: sent, tried again later, given up.
 4. Have that recorded. Only then is the delivery no longer busy, and only then
    may the next one of its incident be offered.
 
-An answer about the channel and not about the message holds the whole lane: for
-as long as the receiver asks, or for a minute when the operator has to act.
-Until then one delivery at a time asks whether he has.
+An answer about the channel and not about the message holds the whole lane for
+a minute; then one delivery at a time asks whether the operator has acted. A
+receiver that wants fewer messages holds everything with that routing key, and
+one that does not answer is asked by one delivery now and then (`Traffic`).
 
 A process that dies between 2 and 4 sends the same bytes with the same key once
-more after its restart; the receiver drops the repeat.
+more after its restart; the receiver drops the repeat. Whatever an earlier
+process left counts as perhaps sent, and so does what got no answer; a resolve
+that follows such a trigger is sent again (`playwatch.core.confirmations`).
 
 Retries are timed by the monotonic clock: a wall clock that steps back an hour
 must not hold a page for an hour. For that the lane keeps a *steady* time, which
@@ -28,32 +31,32 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from playwatch.core.backoff import MISCONFIGURED_S, after
-from playwatch.core.deliveries import (
-    DeliveryStatus,
-    Misconfigured,
-    Rejected,
-    Retry,
-    Sent,
-)
+from playwatch.core.backoff import after
+from playwatch.core.confirmations import AMBIGUOUS, is_confirmation
+from playwatch.core.deliveries import Action, Retry, Sent
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord
+from playwatch.runtime.admission import Admission
 from playwatch.runtime.alarm import Alarm
+from playwatch.runtime.lane_log import LaneLog, outcome_of
+from playwatch.runtime.repeats import Repeats
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterable
 
     from playwatch.core.deliveries import Attempt, Delivery
     from playwatch.ports import Channel, Clock, Store
     from playwatch.runtime.records import Recorder
+    from playwatch.runtime.traffic import KeyGate, Traffic
     from playwatch.telemetry import Telemetry
 
-CONCURRENT: Final = 32
-"""Deliveries of one channel in flight at once: each is another incident."""
-
+_MANY: Final = 1_000
 _END_OF_TIME: Final = 2**62
 _LONGEST_WAIT_MS: Final = 600_000
 _STORE_RETRY_S: Final = 1.0
+_SOON_MS: Final = 5_000
+_LEFT: Final = "left by an earlier process, which may have sent it"
 
 log = logging.getLogger("playwatch.delivery")
 
@@ -69,40 +72,81 @@ class Lane:
         clock: Clock,
         telemetry: Telemetry,
         rng: random.Random,
+        traffic: Traffic,
     ) -> None:
         self._channel = channel
+        self._former: dict[str, Channel] = {}
         self._store = store
         self._recorder = recorder
         self._clock = clock
-        self._telemetry = telemetry
         self._rng = rng
         self._alarm = Alarm(clock)
+        self._admission = Admission(channel, traffic, clock, rng, self.wake)
+        self._repeats = Repeats(store, clock)
+        self._log = LaneLog(channel.name, clock, telemetry, self._admission.endpoint)
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._left: set[str] = set()
         self._steady_offset_ms = clock.wall_ms() - clock.monotonic_ms()
         self._horizon = _END_OF_TIME
-        self._held_until = 0
-        self._complaint = ""
-        telemetry.channel_misconfigured.labels(channel.name).set(0)
+        self.is_retired = False
 
     @property
     def is_misconfigured(self) -> bool:
         """True while the channel waits for the operator."""
-        return bool(self._complaint)
+        return bool(self._log.misconfigured)
 
     @property
     def complaint(self) -> str:
-        """What the operator has to do; empty while the channel is well."""
-        return self._complaint
+        """What is wrong with the channel; empty while it is well."""
+        return self._log.misconfigured or self._log.away
+
+    @property
+    def away(self) -> str:
+        """Why its receiver counts as away; empty while it does not."""
+        return self._log.away
+
+    @property
+    def given_up(self) -> int:
+        """How many deliveries were given up since the start."""
+        return self._log.given_up
+
+    def replace(self, channel: Channel) -> None:
+        """Send by another channel of the same name from here on.
+
+        Notes
+        -----
+        What was routed with the former key still goes out by the former
+        channel, unless that one waits for the operator: then this is what it
+        has been waiting for, and everything goes by the new one.
+        """
+        if not self.is_misconfigured:
+            self._former[self._channel.key_fingerprint] = self._channel
+        self._channel = channel
+        self._former.pop(channel.key_fingerprint, None)
+        self._admission.take_over(channel)
+        self._log.begin_anew(self._admission.endpoint)
+        self.is_retired = False
+        self.wake()
 
     def wake(self) -> None:
         """Look for due deliveries now."""
         self._alarm.ring()
 
+    def expect(self, deliveries: Iterable[Delivery]) -> None:
+        """Send what was just committed; a receiver that is away is asked for it."""
+        self._log.expect(deliveries)
+        self._admission.endpoint.breaker.hurry()
+        self.wake()
+
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Send until cancelled; each delivery in flight is a task of the group."""
         told = ""
+        is_started = False
         while True:
             try:
+                if not is_started:
+                    await self._take_over()
+                    is_started = True
                 wait_s = await self._dispatch(tasks)
                 told = ""
             except StoreError as error:
@@ -122,25 +166,53 @@ class Lane:
         for task in self._busy.values():
             task.cancel()
 
+    async def _take_over(self) -> None:
+        """Learn what an earlier process left: what nobody here has announced."""
+        pending = await self._store.pending(self._channel.name)
+        self._left = {each for each in pending if not self._log.expects(each)}
+        self._log.expect_ids(pending)
+
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> float | None:
         """Start what is due; return how long to wait for more, None for a wake-up."""
-        room = (1 if self.is_misconfigured else CONCURRENT) - len(self._busy)
+        admission, clock = self._admission, self._clock
+        room = admission.room(len(self._busy))
         if room <= 0:
             return None
-        held_ms = self._held_until - self._steady_at()
-        if held_ms > 0:
-            return held_ms / 1000
-        name = self._channel.name
+        opens_ms = admission.opens_ms()
+        if opens_ms is None or opens_ms > clock.monotonic_ms():
+            return None if opens_ms is None else (opens_ms - clock.monotonic_ms()) / 1000
         until = self._horizon or self._steady_at()
-        due = await self._store.due(name, until, room, set(self._busy))
-        if self._held_until > self._steady_at():
+        limit = room if admission.has_one_key else _MANY
+        due = await self._store.due(self._channel.name, until, limit, set(self._busy))
+        if admission.room(len(self._busy)) < room or not admission.is_open():
             return 0.0  # an answer that came meanwhile holds the lane
         self._horizon = 0
+        blocked: list[int | None] = []
         for delivery in due:
-            task = tasks.create_task(self._deliver(delivery), name=f"deliver {delivery.id}")
-            self._busy[delivery.id] = task
-        next_at = await self._store.next_due_at(name, set(self._busy))
-        if next_at is None or len(due) == room:
+            if room <= 0:
+                break
+            gate = admission.gate(delivery.key_fingerprint)
+            if self._is_too_early(delivery):
+                continue
+            if gate.room(clock.monotonic_ms()) == 0:
+                blocked.append(admission.blocked_until(gate))
+                continue
+            work = self._deliver(delivery, gate, is_probe=admission.begin(gate))
+            self._busy[delivery.id] = tasks.create_task(work, name=f"deliver {delivery.id}")
+            room -= 1
+        return None if room <= 0 else await self._wait_s(blocked)
+
+    async def _wait_s(self, blocked: list[int | None]) -> float | None:
+        """Return how long nothing can begin, None for until a wake-up."""
+        if blocked:
+            known = [moment for moment in blocked if moment is not None]
+            now_ms = self._clock.monotonic_ms()
+            # Something else may be due before that.
+            return max(0, min([*known, now_ms + _SOON_MS]) - now_ms) / 1000
+        next_at = await self._store.next_due_at(self._channel.name, set(self._busy))
+        if next_at is None:
+            if not self._busy:
+                self._log.forget()
             return None
         wait_ms = max(0, next_at - self._steady_at())
         if wait_ms > _LONGEST_WAIT_MS:
@@ -148,81 +220,62 @@ class Lane:
             self._horizon, wait_ms = _END_OF_TIME, 0
         return wait_ms / 1000
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery, gate: KeyGate, *, is_probe: bool) -> None:
         try:
-            await self._try(delivery)
+            await self._try(delivery, gate, is_probe=is_probe)
         finally:
             del self._busy[delivery.id]
             self.wake()
 
-    async def _try(self, delivery: Delivery) -> None:
+    async def _try(self, delivery: Delivery, gate: KeyGate, *, is_probe: bool) -> None:
         """Send once and have it recorded."""
         started_ms = self._clock.monotonic_ms()
-        attempt = await self._attempt(delivery)
-        ended_ms = self._clock.monotonic_ms()
-        following = after(delivery, attempt, self._steady_at(), self._rng.random)
-        self._note(attempt, following)
-        record = AttemptRecord(
-            delivery=following,
-            at=self._clock.wall_ms(),
-            duration_ms=float(ended_ms - started_ms),
-            outcome=_OUTCOMES[type(attempt)],
-            detail=attempt.answer if isinstance(attempt, Sent) else attempt.reason,
-        )
-        await self._recorder.record(record)
+        try:
+            attempt = await self._attempt(delivery)
+        finally:
+            ended_ms = self._clock.monotonic_ms()
+            gate.end(ended_ms)
+        steady_at = self._steady_at()
+        following = after(delivery, attempt, steady_at, self._rng.random)
+        wait_ms = following.not_before_at - steady_at
+        self._admission.judge(attempt, wait_ms, gate, is_probe=is_probe)
+        self._log.note(attempt, following, wait_ms / 1000)
+        now_at = self._clock.wall_ms()
+        records = [
+            AttemptRecord(
+                delivery=following,
+                at=now_at,
+                duration_ms=float(ended_ms - started_ms),
+                outcome=outcome_of(attempt),
+                detail=attempt.answer if isinstance(attempt, Sent) else attempt.reason,
+            )
+        ]
+        if delivery.id in self._left and delivery.action is Action.TRIGGER:
+            records.insert(0, AttemptRecord(delivery, now_at, 0.0, AMBIGUOUS, _LEFT))
+        self._left.discard(delivery.id)
+        if isinstance(attempt, Sent) and self._is_to_be_repeated(delivery):
+            self._log.expect(await self._repeats.queue(delivery, steady_at))
+        await self._recorder.record(*records)
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
         try:
-            return await self._channel.send(delivery)
+            return await self._sender(delivery).send(delivery)
         except Exception as error:  # a channel's own mistake must not end the engine
             log.exception("channel %s failed on %s", self._channel.name, delivery.id)
             return Retry(f"internal error: {type(error).__name__}")
 
-    def _note(self, attempt: Attempt, following: Delivery) -> None:
-        """Count an attempt and log what it means for its delivery."""
-        name, outcome = self._channel.name, _OUTCOMES[type(attempt)]
-        self._telemetry.notifications.labels(name, outcome).inc()
-        what = f"{following.action.value} of incident {following.incident_id} to {name}"
-        wait_s = (following.not_before_at - self._steady_at()) / 1000
-        self._judge(attempt, wait_s)
-        if isinstance(attempt, Sent):
-            latency_s = (self._clock.wall_ms() - following.created_at) / 1000
-            self._telemetry.notification_latency.labels(name).observe(max(0.0, latency_s))
-            log.info("%s accepted: %s", what, attempt.answer)
-        elif following.status is DeliveryStatus.DEAD:
-            log.error("%s given up: %s", what, following.reason)
-        elif isinstance(attempt, Retry):
-            # Each doubling of the attempts: an outage of days must not fill a disk.
-            is_told = following.attempts.bit_count() == 1
-            level = logging.WARNING if is_told else logging.DEBUG
-            log.log(level, "%s failed, next try in %.1f s: %s", what, wait_s, following.reason)
+    def _is_too_early(self, delivery: Delivery) -> bool:
+        """Return whether a repetition that an earlier process planned is not due yet."""
+        wait_ms = delivery.not_before_at - self._steady_at()
+        return is_confirmation(delivery) and 0 < wait_ms <= _LONGEST_WAIT_MS
 
-    def _judge(self, attempt: Attempt, wait_s: float) -> None:
-        """Keep what an attempt says of the channel, and hold the lane if need be."""
-        name = self._channel.name
-        if isinstance(attempt, Misconfigured):
-            if attempt.reason != self._complaint:
-                log.error("channel %s is misconfigured and waits: %s", name, attempt.reason)
-            self._complaint = attempt.reason
-            self._hold(MISCONFIGURED_S)
-        elif isinstance(attempt, Retry):
-            if attempt.is_rate_limit:
-                self._hold(wait_s)
-        elif self._complaint:
-            log.info("channel %s works again", name)
-            self._complaint = ""
-        self._telemetry.channel_misconfigured.labels(name).set(self.is_misconfigured)
+    def _is_to_be_repeated(self, delivery: Delivery) -> bool:
+        """Return whether it is a resolve for a receiver that would drop a needless one."""
+        is_wanted: bool = getattr(self._sender(delivery), "confirms_resolves", False)
+        return is_wanted and delivery.action is Action.RESOLVE
 
-    def _hold(self, seconds: float) -> None:
-        self._held_until = max(self._held_until, self._steady_at() + round(seconds * 1000))
+    def _sender(self, delivery: Delivery) -> Channel:
+        return self._former.get(delivery.key_fingerprint, self._channel)
 
     def _steady_at(self) -> int:
         return self._clock.monotonic_ms() + self._steady_offset_ms
-
-
-_OUTCOMES: Final = {
-    Sent: "sent",
-    Retry: "retry",
-    Rejected: "rejected",
-    Misconfigured: "misconfigured",
-}

@@ -2,8 +2,9 @@
 
 A delivery is in the store before anyone tries to send it, committed together
 with the change of its incident. So nothing is lost by a crash, and a channel
-that is away for a day costs disk, not memory. Lanes do not share anything but
-the store: a slow channel does not delay another.
+that is away for a day costs disk, not memory. Lanes share nothing but the store and
+what they know of the receivers (`playwatch.runtime.traffic`): a slow channel
+does not delay another.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from playwatch.runtime.lane import Lane
 from playwatch.runtime.records import Recorder
+from playwatch.runtime.traffic import Traffic
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from playwatch.core.deliveries import Delivery
     from playwatch.ports import Channel, Clock, Store
@@ -25,7 +27,14 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """Delivers what is committed, for every channel."""
+    """Delivers what is committed, for every channel.
+
+    Parameters
+    ----------
+    rate_limits
+        By channel, how many requests in any minute; a channel that is not
+        named has no limit. Channels with one routing key share the lowest.
+    """
 
     def __init__(
         self,
@@ -34,27 +43,60 @@ class Outbox:
         clock: Clock,
         telemetry: Telemetry,
         rng: random.Random,
+        *,
+        rate_limits: Mapping[str, int | None] | None = None,
     ) -> None:
         self._recorder = Recorder(store, clock)
-        self._lanes = {
-            channel.name: Lane(channel, store, self._recorder, clock, telemetry, rng)
-            for channel in channels
-        }
+        self._traffic = Traffic(rate_limits)
+        self._surroundings = (store, self._recorder, clock, telemetry, rng, self._traffic)
+        self._lanes = {channel.name: Lane(channel, *self._surroundings) for channel in channels}
         self._loops: list[asyncio.Task[None]] = []
+        self._tasks: asyncio.TaskGroup | None = None
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Start delivering, what an earlier process left behind first."""
+        self._tasks = tasks
         self._recording = tasks.create_task(self._recorder.run(), name="record attempts")
-        self._loops = [
-            tasks.create_task(lane.run(tasks), name=f"lane {name}")
-            for name, lane in self._lanes.items()
-        ]
+        for name in self._lanes:
+            self._run(name, tasks)
+
+    def _run(self, name: str, tasks: asyncio.TaskGroup) -> None:
+        self._loops.append(tasks.create_task(self._lanes[name].run(tasks), name=f"lane {name}"))
+
+    def put(self, channel: Channel, rate_limit: int | None = None) -> None:
+        """Send by this channel from here on: a new one, or in place of the one of its name.
+
+        Parameters
+        ----------
+        rate_limit
+            Its requests in any minute; None for no limit.
+        """
+        self._traffic.limit(channel.name, rate_limit)
+        lane = self._lanes.get(channel.name)
+        if lane is not None:
+            lane.replace(channel)
+            return
+        self._lanes[channel.name] = Lane(channel, *self._surroundings)
+        if self._tasks is not None:
+            self._run(channel.name, self._tasks)
+
+    def retire(self, name: str) -> None:
+        """Expect nothing new for a channel; what is routed to it still goes out."""
+        self._lanes[name].is_retired = True
 
     def wake(self, deliveries: Iterable[Delivery]) -> None:
         """Look at once for what was just committed."""
-        for name in {delivery.channel for delivery in deliveries}:
+        by_channel: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_channel.setdefault(delivery.channel, []).append(delivery)
+        for name, mine in by_channel.items():
             if name in self._lanes:
-                self._lanes[name].wake()
+                self._lanes[name].expect(mine)
+
+    def look(self) -> None:
+        """Look at once in every queue: something was put there by other hands."""
+        for lane in self._lanes.values():
+            lane.wake()
 
     @property
     def can_store(self) -> bool:
@@ -62,8 +104,20 @@ class Outbox:
         return self._recorder.can_store
 
     def complaints(self) -> dict[str, str]:
-        """Return, by channel, what the operator has to do; empty when all is well."""
-        return {name: lane.complaint for name, lane in self._lanes.items() if lane.complaint}
+        """Return, by channel, what is wrong with it; empty when all is well."""
+        return {
+            name: lane.complaint
+            for name, lane in self._lanes.items()
+            if lane.complaint and not lane.is_retired
+        }
+
+    def away(self) -> dict[str, str]:
+        """Return, by channel whose receiver fails and is asked only now and then, why."""
+        return {name: lane.away for name, lane in self._lanes.items() if lane.away}
+
+    def given_up(self) -> dict[str, int]:
+        """Return, by channel, how many deliveries were given up since the start, where any."""
+        return {name: lane.given_up for name, lane in self._lanes.items() if lane.given_up}
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, let what is in flight finish, then end.

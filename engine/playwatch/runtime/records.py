@@ -12,7 +12,7 @@ from playwatch.runtime.alarm import Alarm
 if TYPE_CHECKING:
     from playwatch.ports import AttemptRecord, Clock, Store
 
-    Waiting = tuple[AttemptRecord, asyncio.Future[None]]
+    Waiting = tuple[tuple[AttemptRecord, ...], asyncio.Future[None]]
 
 _RETRY_MS: Final = 1_000
 
@@ -41,10 +41,10 @@ class Recorder:
         """False while the store refuses a record."""
         return not self._complaint
 
-    async def record(self, record: AttemptRecord) -> None:
-        """Return once an attempt is stored."""
+    async def record(self, *records: AttemptRecord) -> None:
+        """Return once attempts of one delivery are stored, all in one commit."""
         stored = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, stored))
+        self._waiting.append((records, stored))
         self._alarm.ring()
         await stored
 
@@ -83,7 +83,7 @@ class Recorder:
     async def _commit(self, taken: list[Waiting]) -> str:
         """Commit and wake who waits; return the complaint of the store, empty for none."""
         try:
-            await self._store.record([record for record, _ in taken])
+            await self._store.record([record for records, _ in taken for record in records])
         except StoreError as error:
             return str(error)
         for _, stored in taken:

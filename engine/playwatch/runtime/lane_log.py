@@ -1,0 +1,134 @@
+"""What a lane tells of its channel: metrics, log lines, complaints."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from playwatch.core.confirmations import AMBIGUOUS
+from playwatch.core.deliveries import DeliveryStatus, Misconfigured, Rejected, Retry, Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from playwatch.core.deliveries import Attempt, Delivery
+    from playwatch.ports import Clock
+    from playwatch.runtime.traffic import Endpoint
+    from playwatch.telemetry import Telemetry
+
+log = logging.getLogger("playwatch.delivery")
+
+
+def outcome_of(attempt: Attempt) -> str:
+    """Return the word for how an attempt ended."""
+    if isinstance(attempt, Retry) and attempt.is_ambiguous:
+        return AMBIGUOUS
+    return _OUTCOMES[type(attempt)]
+
+
+class LaneLog:
+    """Counts and tells what becomes of the deliveries of one channel.
+
+    Attributes
+    ----------
+    misconfigured
+        What the operator has to do; empty while nothing.
+    given_up
+        How many deliveries were given up since the start.
+    """
+
+    def __init__(
+        self, channel: str, clock: Clock, telemetry: Telemetry, endpoint: Endpoint
+    ) -> None:
+        self._name = channel
+        self._clock = clock
+        self._telemetry = telemetry
+        self._endpoint = endpoint
+        self._expected: dict[str, int] = {}
+        self._told_away = False
+        self.misconfigured = ""
+        self.given_up = 0
+        self._dead = telemetry.deliveries_dead.labels(channel)
+        telemetry.channel_misconfigured.labels(channel).set(0)
+        telemetry.deliveries_pending.labels(channel).set_function(lambda: len(self._expected))
+        telemetry.delivery_oldest.labels(channel).set_function(self._oldest_s)
+        telemetry.channel_away.labels(channel).set_function(lambda: bool(self.away))
+
+    @property
+    def away(self) -> str:
+        """Why its receiver counts as away; empty while it does not."""
+        if not self._endpoint.breaker.is_open:
+            return ""
+        return f"its receiver is away, asked now and then: {self._endpoint.trouble}"
+
+    def begin_anew(self, endpoint: Endpoint) -> None:
+        """Forget what was said of the channel before it was replaced."""
+        self._endpoint = endpoint
+        self.misconfigured = ""
+        self._telemetry.channel_misconfigured.labels(self._name).set(0)
+
+    def expect(self, deliveries: Iterable[Delivery]) -> None:
+        """Count deliveries that are now in the queue."""
+        self.expect_ids({each.id: each.created_at for each in deliveries})
+
+    def expects(self, delivery_id: str) -> bool:
+        """Return whether a delivery is counted as queued."""
+        return delivery_id in self._expected
+
+    def expect_ids(self, created: Mapping[str, int]) -> None:
+        """Count what is in the queue, by id, with the moment it was decided."""
+        self._expected.update(created)
+
+    def forget(self) -> None:
+        """Count nothing: the queue is empty."""
+        self._expected.clear()
+
+    def note(self, attempt: Attempt, following: Delivery, wait_s: float) -> None:
+        """Count an attempt and log what it means for its delivery."""
+        name = self._name
+        self._telemetry.notifications.labels(name, outcome_of(attempt)).inc()
+        if following.status is not DeliveryStatus.PENDING:
+            self._expected.pop(following.id, None)
+        self._judge(attempt)
+        what = f"{following.action.value} of incident {following.incident_id} to {name}"
+        if isinstance(attempt, Sent):
+            latency_s = (self._clock.wall_ms() - following.created_at) / 1000
+            self._telemetry.notification_latency.labels(name).observe(max(0.0, latency_s))
+            log.info("%s accepted: %s", what, attempt.answer)
+        elif following.status is DeliveryStatus.DEAD:
+            self.given_up += 1
+            self._dead.inc()
+            log.error("%s given up: %s", what, following.reason)
+        elif isinstance(attempt, Retry):
+            # Each doubling of the attempts: an outage of days must not fill a disk.
+            is_told = following.attempts.bit_count() == 1
+            level = logging.WARNING if is_told else logging.DEBUG
+            log.log(level, "%s failed, next try in %.1f s: %s", what, wait_s, following.reason)
+
+    def _judge(self, attempt: Attempt) -> None:
+        """Keep what an attempt says of the channel."""
+        if isinstance(attempt, Misconfigured):
+            if attempt.reason != self.misconfigured:
+                log.error("channel %s is misconfigured and waits: %s", self._name, attempt.reason)
+            self.misconfigured = attempt.reason
+        elif self.misconfigured and not isinstance(attempt, Retry):
+            log.info("channel %s works again", self._name)
+            self.misconfigured = ""
+        if bool(self.away) is not self._told_away:
+            self._told_away = bool(self.away)
+            state = self.away or "its receiver answers again"
+            log.warning("channel %s: %s", self._name, state)
+        self._telemetry.channel_misconfigured.labels(self._name).set(bool(self.misconfigured))
+
+    def _oldest_s(self) -> float:
+        if not self._expected:
+            return 0.0
+        return max(0.0, (self._clock.wall_ms() - min(self._expected.values())) / 1000)
+
+
+_OUTCOMES: Final = {
+    Sent: "sent",
+    Retry: "retry",
+    Rejected: "rejected",
+    Misconfigured: "misconfigured",
+}
