@@ -21,7 +21,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
     ),
     "aiosqlite": ("playwatch.store.sqlite",),
     "amqtt": ("playwatch.ingest.embedded",),
+    "bokeh": ("playwatch.web.charts",),
     "gmqtt": ("playwatch.ingest",),
+    "jinja2": ("playwatch.web",),
+    "markupsafe": ("playwatch.web",),
     # The store's rows and the packed samples of `publish` are documents too.
     "msgspec": ("playwatch.cli", "playwatch.codecs", "playwatch.demo", "playwatch.store"),
     "prometheus_client": ("playwatch.telemetry",),

@@ -7,7 +7,21 @@ import sys
 import typer
 
 from playwatch import __version__
-from playwatch.cli import channel, check, demo, incident, publish, run, stand_in
+from playwatch.cli import (
+    backtest,
+    channel,
+    check,
+    config,
+    demo,
+    incident,
+    publish,
+    record,
+    replay,
+    run,
+    silence,
+    stand_in,
+    test,
+)
 from playwatch.errors import PlaywatchError
 
 app = typer.Typer(
@@ -20,10 +34,16 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(demo.demo)
 app.command()(publish.publish)
+app.command()(record.record)
+app.command()(replay.replay)
+app.command()(backtest.backtest)
 app.command("stand-in")(stand_in.stand_in)
 app.add_typer(check.app, name="check")
+app.add_typer(config.app, name="config")
 app.add_typer(incident.app, name="incident")
+app.add_typer(silence.app, name="silence")
 app.add_typer(channel.app, name="channel")
+app.add_typer(test.app, name="test")
 
 
 def _tell_version(is_asked: bool) -> None:

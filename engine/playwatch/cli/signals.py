@@ -1,4 +1,4 @@
-"""Turns SIGINT and SIGTERM into an event, so that a stop is orderly."""
+"""Turns signals into events: an orderly stop, and a configuration to read again."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def stop_requested() -> Iterator[asyncio.Event]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def hang_ups() -> Iterator[asyncio.Event]:
+    """Yield an event that every SIGHUP sets; whoever waits for it clears it."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, asked.set)
+    try:
+        yield asked
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -140,7 +140,10 @@ def _decode_object(payload: bytes, intake: Intake) -> None:
 
 def _is_new(source: str | None, seq: int | None, intake: Intake, samples: int = 1) -> bool:
     """Return whether samples are to be taken; those without a number always are."""
-    return source is None or seq is None or intake.admit(source, seq, samples)
+    if source is None:
+        return True
+    intake.hear(source)
+    return seq is None or intake.admit(source, seq, samples)
 
 
 def _put(
