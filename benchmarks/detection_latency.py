@@ -49,7 +49,7 @@ web: {{listen: "127.0.0.1:{web}"}}
 rules:
   - {{name: failures, metric: {metric}, by: [video_title], window: 1s, trigger: "> 5"}}
 channels:
-  - {{name: oncall, service: pagerduty, integration_key: {key}, url: "{events}"}}
+  - {{name: oncall, service: pagerduty, integration_key: {key}, url: "{events}", rate_limit: none}}
 """
 
 
