@@ -243,3 +243,24 @@ async def test_a_channel_test_with_a_wrong_key_shows_the_answer(site: Site) -> N
     assert code == 1
     assert "misconfigured" in said
     assert KEY not in said
+
+
+async def test_a_delivery_that_was_given_up_is_listed_and_can_be_queued_again(site: Site) -> None:
+    site.pagerduty.fail("status", status=400, body="no such thing", times=None)
+    config = ("-c", str(site.config))
+    async with site.engine() as engine:
+        await engine.wait_to_say("subscribed")
+        await site.publish(9)
+        await engine.wait_to_say("given up")
+        await engine.end()
+    site.pagerduty.faults.clear()
+
+    _, listed = await finished("delivery", "list", "--json", *config)
+    (dead,) = json.loads(listed)
+    assert (dead["status"], dead["action"]) == ("dead", "trigger")
+    assert "400" in dead["reason"]
+    code, said = await finished("delivery", "replay", dead["id"], *config)
+    assert (code, said) == (0, "1 delivery queued again\n")
+
+    async with site.engine():
+        await site.pagerduty.wait_for(lambda it: len(it.open_keys) == 1)

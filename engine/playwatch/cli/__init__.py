@@ -12,6 +12,7 @@ from playwatch.cli import (
     channel,
     check,
     config,
+    delivery,
     demo,
     incident,
     publish,
@@ -43,6 +44,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(incident.app, name="incident")
 app.add_typer(silence.app, name="silence")
 app.add_typer(channel.app, name="channel")
+app.add_typer(delivery.app, name="delivery")
 app.add_typer(test.app, name="test")
 
 

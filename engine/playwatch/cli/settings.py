@@ -28,6 +28,6 @@ def load(path: Path, *, need_secrets: bool = True) -> Settings:
     return load_config(path, environ=os.environ, need_secrets=need_secrets)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 rule``, ``3 rules``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
