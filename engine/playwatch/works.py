@@ -83,7 +83,8 @@ class Works:
 
     def open_former_channels(self) -> None:
         """Let channels that are configured no more send what they still have to send."""
-        for channel in former_channels(self._ring, self._channels, self._clock):
+        page_url = self._settings.web.page_url
+        for channel in former_channels(self._ring, self._channels, self._clock, page_url):
             self._stack.push_async_callback(channel.close)
             self.outbox.put(channel)
             self.outbox.retire(channel.name)
@@ -127,7 +128,8 @@ class Works:
         )
 
     def _open_one(self, one: ChannelSettings) -> Channel:
-        channel = open_channel(one, clock=self._clock, key_of=self._ring.key_of)
+        page_url = self._settings.web.page_url
+        channel = open_channel(one, clock=self._clock, page_url=page_url, key_of=self._ring.key_of)
         return DryChannel(channel, sys.stdout) if self._is_dry_run else channel
 
     def _intake(self, catalogue: Catalogue) -> Intake:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -342,3 +342,16 @@ async def test_a_stop_leaves_no_task_and_lets_the_answer_in_flight_come_in(
 
         assert server.requests == 50
     await soon(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_page_links_to_its_incident_where_people_open_the_engine(tmp_path: Path) -> None:
+    async with StandIn() as server:
+        settings = settings_in(tmp_path, url=server.url)
+        web = settings.web.model_copy(update={"url": "https://playwatch.example.com/ops/"})
+        async with running(settings.model_copy(update={"web": web}), clock=HandClock()) as engine:
+            await soon(lambda: not engine.health.complaints())
+            await send(engine, sample(9.0))
+            await server.wait_for_events(1)
+        event: Any = server.journal[0].event
+    incident_id = event["dedup_key"].rpartition("/")[2]
+    assert event["client_url"] == f"https://playwatch.example.com/ops/incidents/{incident_id}"

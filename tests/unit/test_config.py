@@ -12,7 +12,12 @@ import yaml
 
 from playwatch.config.check import findings
 from playwatch.config.load import SIZE_LIMIT, load_config
-from playwatch.config.schema import ConsoleSettings, MqttSettings, PagerDutySettings
+from playwatch.config.schema import (
+    ConsoleSettings,
+    MqttSettings,
+    PagerDutySettings,
+    WebSettings,
+)
 from playwatch.config.show import effective, effective_yaml, json_schema
 from playwatch.core.metrics import Merge, Worse
 from playwatch.core.rules import Bound, Comparison, Matcher, Severity, Threshold, Tier
@@ -588,3 +593,18 @@ def test_the_schema_speaks_of_keys_as_they_are_written() -> None:
     assert rule["additionalProperties"] is False
     assert "integration_key_file" in schema["$defs"]["PagerDutySettings"]["properties"]
     assert yaml.safe_dump(schema)
+
+
+@pytest.mark.parametrize(
+    ("web", "page_url"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"listen": "127.0.0.1:0"}, ""),
+        ({"listen": "off"}, ""),
+        ({"listen": "off", "url": "https://a.example.com/b/"}, "https://a.example.com/b"),
+    ],
+)
+def test_pages_are_opened_at_url_or_else_where_the_engine_listens(
+    web: dict[str, str], page_url: str
+) -> None:
+    assert WebSettings.model_validate(web).page_url == page_url

@@ -33,6 +33,7 @@ from playwatch.config.fields import (
     masked,
     mistake,
 )
+from playwatch.config.links import WebUrl  # noqa: TC001 - pydantic reads it
 from playwatch.config.measures import MetricSettings
 from playwatch.config.mute import MuteSettings
 from playwatch.config.quantities import split_address
@@ -242,8 +243,15 @@ class WebSettings(Strict):
     """Pages, API and metrics of the engine."""
 
     listen: LoopbackOrOff = "127.0.0.1:8080"
+    url: WebUrl | None = None
     token: Token | None = None
     hosts: tuple[Text, ...] = ()
+
+    @property
+    def page_url(self) -> str:
+        """Where people open the pages; empty where nobody can know."""
+        listens = "" if self.listen is None or self.listen.endswith(":0") else self.listen
+        return (self.url or (f"http://{listens}" if listens else "")).rstrip("/")
 
 
 class LimitSettings(Strict):

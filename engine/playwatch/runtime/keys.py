@@ -30,7 +30,9 @@ def configured_keys(channels: Iterable[ChannelSettings]) -> list[HeldKey]:
     ]
 
 
-def former_channels(ring: KeyRing, present: Collection[str], clock: Clock) -> list[Channel]:
+def former_channels(
+    ring: KeyRing, present: Collection[str], clock: Clock, page_url: str = ""
+) -> list[Channel]:
     """Return a channel for each that is gone and still has something to send."""
     found = []
     for held in ring.orphans(present):
@@ -43,7 +45,7 @@ def former_channels(ring: KeyRing, present: Collection[str], clock: Clock) -> li
             )
         else:
             log.warning("channel %s is gone; what it has to send still goes out", held.channel)
-            found.append(open_channel(settings, clock=clock, key_of=ring.key_of))
+            found.append(open_channel(settings, clock=clock, page_url=page_url, key_of=ring.key_of))
     return found
 
 
