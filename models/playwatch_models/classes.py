@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["MetricClass"]
+__all__ = ["Direction", "MetricClass", "Watch"]
 
 
 class MetricClass(StrEnum):
@@ -18,3 +19,30 @@ class MetricClass(StrEnum):
     """A count of viewers or plays: over-dispersed Poisson."""
     GAUGE = "gauge"
     """Anything else: no denominator, scale learned from the residuals."""
+
+
+class Direction(StrEnum):
+    """Which way a metric gets worse, and so which deviations are evidence."""
+
+    UP = "up"
+    DOWN = "down"
+    EITHER = "either"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a detector is opened for.
+
+    Attributes
+    ----------
+    metric_class
+        How the values scatter.
+    step_s
+        Seconds between closed intervals.
+    worse
+        Which way is worse; only that way scores.
+    """
+
+    metric_class: MetricClass
+    step_s: float
+    worse: Direction

@@ -1,0 +1,140 @@
+"""What a group does at this time of the day: the seasonal expectation.
+
+A day is cut into bins. Each keeps a level and a typical deviation, updated once
+when the bin closes, by the mean of what was seen in it; the update is clipped, so
+that an incident teaches little. Between bin centres the level is interpolated.
+Until a bin has been seen, the parent's shape around the group's own level stands in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["Profile"]
+
+_DAY_S = 86_400
+_CLIP = np.float32(4.0)
+_SLOWEST = np.float32(0.15)
+"""A bin forgets with this weight: about a week of days."""
+
+
+class Profile:
+    """Time-of-day levels of many groups.
+
+    Parameters
+    ----------
+    step_s
+        Length of an interval in seconds; slow series get wider bins.
+    """
+
+    def __init__(self, step_s: float) -> None:
+        self.bins = 144 if step_s <= 600 else 24  # noqa: PLR2004 - ten minutes, or an hour
+        self._width_s = _DAY_S // self.bins
+        self._level = np.zeros((self.bins, 0), np.float32)
+        self._deviation = np.zeros((self.bins, 0), np.float32)
+        self._count = np.zeros((self.bins, 0), np.uint8)
+        self.size = 0
+
+    def resize(self, size: int) -> None:
+        """Keep bins for so many groups."""
+        for name in ("_level", "_deviation", "_count"):
+            old = getattr(self, name)
+            if size > old.shape[1]:
+                grown = np.zeros((self.bins, max(size, self.size * 3 // 2)), old.dtype)
+                grown[:, : self.size] = old[:, : self.size]
+                setattr(self, name, grown)
+        self.size = size
+
+    def expect(
+        self, rows: NDArray[np.int32], time_s: NDArray[np.int64]
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return the level and deviation at a time, and whether it was seen before.
+
+        Parameters
+        ----------
+        rows
+            Groups, shape ``(n,)``.
+        time_s
+            For each its time in seconds since the epoch.
+        """
+        phase = (time_s % _DAY_S) / self._width_s - 0.5
+        before = np.floor(phase)
+        share = (phase - before).astype(np.float32)
+        left = before.astype(np.intp) % self.bins
+        right = (left + 1) % self.bins
+        known = (self._count[left, rows] > 0) & (self._count[right, rows] > 0)
+        low, high = self._level[left, rows], self._level[right, rows]
+        deviation, other = self._deviation[left, rows], self._deviation[right, rows]
+        return low + share * (high - low), deviation + share * (other - deviation), known
+
+    def bin_of(self, time_s: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Return the bin that a time falls into."""
+        return (time_s % _DAY_S) // self._width_s
+
+    def learn(
+        self, rows: NDArray[np.int32], where: NDArray[np.intp], mean: Floats, scale: Floats
+    ) -> None:
+        """Teach closed bins what was seen in them.
+
+        Parameters
+        ----------
+        rows, where
+            Groups and their bins, shape ``(n,)``.
+        mean
+            Mean of the values seen in the bin.
+        scale
+            A typical deviation of the group, which bounds what one day teaches.
+        """
+        count, level = self._count[where, rows], self._level[where, rows]
+        deviation = self._deviation[where, rows]
+        limit = _CLIP * (deviation + np.float32(0.5) * scale)
+        change = np.clip(mean - level, -limit, limit)
+        pace = np.maximum(_SLOWEST, np.float32(1.0) / (count + np.float32(1.0)))
+        fresh = count == 0
+        self._level[where, rows] = np.where(fresh, mean, level + pace * change)
+        self._deviation[where, rows] = np.where(
+            fresh, np.float32(0.0), deviation + pace * (np.abs(change) - deviation)
+        )
+        self._count[where, rows] = np.minimum(count, 250) + 1
+
+    def forget(self, rows: NDArray[np.int32]) -> None:
+        """Make some groups as new."""
+        self._count[:, rows] = 0
+
+    def columns(self) -> dict[str, NDArray[np.generic]]:
+        """Return the bins as named arrays, bins by groups."""
+        return {
+            f"profile_{name}": getattr(self, f"_{name}")[:, : self.size].copy()
+            for name in ("level", "deviation", "count")
+        }
+
+    def restore(self, columns: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take back what `columns` gave out.
+
+        Raises
+        ------
+        ValueError
+            If the bins are not those of this profile, or not finite.
+        """
+        arrays = []
+        for name, kind in (("level", "f4"), ("deviation", "f4"), ("count", "u1")):
+            found = columns.get(f"profile_{name}")
+            if found is None or found.ndim != 2 or found.shape[0] != self.bins:  # noqa: PLR2004
+                msg = f"the snapshot of the model has no fitting column 'profile_{name}'"
+                raise ValueError(msg)
+            if found.dtype != np.dtype(kind) or not np.isfinite(found.astype(np.float32)).all():
+                msg = f"the snapshot of the model has a damaged column 'profile_{name}'"
+                raise ValueError(msg)
+            arrays.append(found.copy())
+        for name, array in zip(("_level", "_deviation", "_count"), arrays, strict=True):
+            setattr(self, name, array)
+        self.size = self._level.shape[1]

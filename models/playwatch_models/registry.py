@@ -1,0 +1,49 @@
+"""Which detector judges which class of metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwatch_models.classes import Direction, MetricClass, Watch
+from playwatch_models.seasonal import SeasonalDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from playwatch_models.detector import Detector
+
+__all__ = ["DETECTORS", "open_detector"]
+
+
+DETECTORS: Mapping[MetricClass, Callable[[Watch], Detector]] = {
+    MetricClass.MEDIAN: SeasonalDetector,
+    MetricClass.COUNT: SeasonalDetector,
+    MetricClass.GAUGE: SeasonalDetector,
+    MetricClass.RATIO: SeasonalDetector,
+}
+"""One line for each class of metric."""
+
+
+def open_detector(
+    metric_class: MetricClass, step_s: float, *, worse: Direction = Direction.EITHER
+) -> Detector:
+    """Open the detector for a class of metric; it watches no group yet.
+
+    Parameters
+    ----------
+    metric_class
+        How the values scatter.
+    step_s
+        Seconds between closed intervals, greater than 0.
+    worse
+        Which way is worse; only that way scores.
+
+    Raises
+    ------
+    ValueError
+        If the step is not positive.
+    """
+    if not step_s > 0:
+        msg = f"an interval lasts longer than nothing, not {step_s} s"
+        raise ValueError(msg)
+    return DETECTORS[metric_class](Watch(metric_class, step_s, worse))
