@@ -156,7 +156,7 @@ class SeasonalDetector:
         )
         season: Floats = ((value - expected) / (season_scale + floor)).astype(np.float32)
         local_scale = np.float32(1.25) * state.local_scale + floor
-        local: Floats = (value - state.level) / local_scale
+        local: Floats = ((value - state.level) / local_scale).astype(np.float32)
         agreed = np.where(
             season * local > 0, np.where(np.abs(season) < np.abs(local), season, local), 0
         ).astype(np.float32)
