@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 
 from playwatch.core.decisions import RemarkKind
+from playwatch.core.deliveries import Action, Changes
+from playwatch.core.routing import Route
 from playwatch.core.rules import Matcher
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
@@ -15,8 +17,10 @@ from playwatch.errors import EngineError
 from playwatch.runtime.desk import Desk, SilenceRequest, StoreDesk
 from playwatch.store.sqlite import SqliteStore
 from playwatch.web.client import at_engine
+from tests.fakes import HandClock
 from tests.integration.test_engine import sample, send, soon
 from tests.integration.test_reload import TOKEN, Site, asked
+from tests.kit.stores import a_delivery, an_incident
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -210,6 +214,23 @@ async def test_an_engine_and_a_store_are_desks_alike(site: Site, server: StandIn
         await server.wait_for_events(4)
     effects = [one.effect for one in server.journal]
     assert effects == [Effect.OPENED] * 2 + [Effect.RESOLVED] * 2
+
+
+async def test_a_desk_keeps_the_end_from_a_channel_that_wants_none(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "playwatch.db")
+    try:
+        incident = an_incident()
+        triggers = [a_delivery(incident, channel=name) for name in ("oncall", "chat")]
+        await store.commit(Changes([incident], triggers))
+        routes = [Route("oncall", ""), Route("chat", "", sends_resolves=False)]
+        await StoreDesk(store, HandClock(), routes).resolve(incident.id, "ann")
+        story = await store.incident(incident.id)
+    finally:
+        await store.close()
+
+    assert story is not None
+    ends = [one.channel for one in story.deliveries if one.action is Action.RESOLVE]
+    assert ends == ["oncall"]
 
 
 async def test_a_desk_far_away_says_what_is_wrong(site: Site) -> None:

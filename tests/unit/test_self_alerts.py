@@ -198,3 +198,10 @@ def test_a_stepped_clock_opens_and_ends_nothing(step_s: int) -> None:
     assert alerts.tick(complaints.of(AWAY, []), Instant(START + step_s * 1000, 60_000))
     assert not alerts.tick(complaints.of(WELL, []), Instant(START, 61_000))
     assert not alerts.tick(complaints.of(WELL, []), Instant(START + step_s * 1000, 90_000))
+
+
+def test_a_channel_that_wants_no_ends_is_not_told_of_one() -> None:
+    engine = Engine(SelfAlerts([Route("oncall", "key-1", sends_resolves=False), OTHER], "here"))
+
+    assert engine.be(AWAY, 61) == ["trigger oncall", "trigger other"]
+    assert engine.be(WELL, 600) == ["resolve other"]

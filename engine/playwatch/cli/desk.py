@@ -39,6 +39,7 @@ async def desk_of(config: Path, url: str | None, token_file: Path | None) -> Asy
         If neither can be had.
     """
     from playwatch.cli.settings import load
+    from playwatch.config.routes import route_of
     from playwatch.errors import StoreLockedError
     from playwatch.runtime.clock import SystemClock
     from playwatch.runtime.desk import StoreDesk
@@ -55,7 +56,7 @@ async def desk_of(config: Path, url: str | None, token_file: Path | None) -> Asy
             url = _address(settings, error)
         else:
             try:
-                yield StoreDesk(store, clock)
+                yield StoreDesk(store, clock, map(route_of, settings.channels))
             finally:
                 await store.close()
             return

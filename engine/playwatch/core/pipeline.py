@@ -18,7 +18,7 @@ from playwatch.core.deliveries import Changes
 from playwatch.core.edits import EditKind, RuleEdit, kind_of
 from playwatch.core.incidents import Change, Status
 from playwatch.core.replacement import Settled, settle
-from playwatch.core.routing import Told
+from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.series import NEVER
 from playwatch.core.silences import reason_for_quiet
 from playwatch.core.watches import Watch
@@ -236,7 +236,7 @@ class Pipeline:
 
     def _route(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
-        self._unwanted = {route.channel for route in routes if not route.sends_resolves}
+        self._unwanted = unwanted_ends(routes)
 
     def _watch(self, watches: list[Watch]) -> None:
         self.watches = watches

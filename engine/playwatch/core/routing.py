@@ -66,6 +66,11 @@ class Route:
         )
 
 
+def unwanted_ends(routes: Iterable[Route]) -> frozenset[str]:
+    """Return the channels that are not to be told of the end of an incident."""
+    return frozenset(route.channel for route in routes if not route.sends_resolves)
+
+
 class Told:
     """Which channels were told of one incident, by which dedup key, and with which key of theirs.
 

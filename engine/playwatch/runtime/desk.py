@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 from playwatch.core.decisions import Remark, RemarkKind, decision_of
 from playwatch.core.deliveries import Changes
 from playwatch.core.incidents import Change, Incident, Status
-from playwatch.core.routing import Told
+from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.silences import Silence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from playwatch.core.pipeline import Pipeline, Step
+    from playwatch.core.routing import Route
     from playwatch.core.rules import Matcher
     from playwatch.core.samples import Instant
     from playwatch.ports import Clock, Store
@@ -58,11 +61,18 @@ class Desk(Protocol):
 
 
 class StoreDesk:
-    """Works straight on a store, for when no engine holds it."""
+    """Works straight on a store, for when no engine holds it.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    Parameters
+    ----------
+    routes
+        Which channels are configured; those that want no resolves get none.
+    """
+
+    def __init__(self, store: Store, clock: Clock, routes: Iterable[Route] = ()) -> None:
         self._store = store
         self._clock = clock
+        self._unwanted = unwanted_ends(routes)
 
     async def silence(self, request: SilenceRequest) -> Silence:
         """Store a silence; an engine reads it when it starts."""
@@ -107,7 +117,7 @@ class StoreDesk:
         closed = story.incident.ended(
             Status.CLOSED, reason=by_hand(author), resolved_at=at, ended_at=at, value=None
         )
-        resolves = Told(story.deliveries).resolves(closed, at)
+        resolves = Told(story.deliveries).resolves(closed, at, unwanted=self._unwanted)
         decision = decision_of(Change.CLOSED, closed, at)
         await self._store.commit(Changes([closed], resolves, [decision]))
         return _standing(closed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from playwatch.core.deliveries import Changes
 from playwatch.core.incidents import Incident, Status, incident_id
-from playwatch.core.routing import Told
+from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.rules import AlertType
 from playwatch.runtime.complaints import DEAD_LETTERS, ENDINGS, GONE_S, NO_MORE_DEAD_S, PREFIX
 
@@ -109,7 +109,8 @@ class SelfAlerts:
             if now.monotonic_ms - one.gone.monotonic_ms >= one.until_ms:
                 ended = self._ended(one, one.gone, now)
                 incidents.append(ended)
-                deliveries += one.told.resolves(ended, now.at)
+                unwanted = unwanted_ends(self.routes)
+                deliveries += one.told.resolves(ended, now.at, unwanted=unwanted)
                 del self._open[key]
         return Changes(incidents, deliveries)
 
