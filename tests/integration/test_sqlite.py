@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from playwatch.core.deliveries import Changes
+from playwatch.core.rules import Severity
 from playwatch.errors import StoreError, StoreLockedError, StoreVersionError
 from playwatch.ports import IncidentQuery
 from playwatch.store.migrate import prepare, shipped_migrations
@@ -253,15 +254,29 @@ async def test_a_failed_commit_leaves_the_store_usable(path: Path) -> None:
         assert [an_incident()] == await store.open_incidents()
 
 
-async def test_a_row_that_is_no_incident_is_an_error_of_the_store(path: Path) -> None:
+async def test_a_row_that_is_no_incident_is_told_once_and_mended_from_what_is_left(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    incident = an_incident(severity=Severity.ERROR)
     async with opened(path) as store:
-        await store.commit(Changes([an_incident()]))
+        await store.commit(Changes([incident], [a_delivery(incident)]))
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("UPDATE incidents SET body = '{}'")
+        assert await store.open_incidents() == [incident]
 
-        with pytest.raises(StoreError, match="cannot be read"):
-            await store.open_incidents()
-        assert await store.installation()
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("UPDATE incidents SET body = '{}'")
+            other.execute("UPDATE deliveries SET incident = '{broken'")
+        (delivery,) = await store.due("oncall", T0, 10, set())
+        (again,) = await store.due("oncall", T0, 10, set())
+        assert repr(again) == repr(delivery)
+
+    assert delivery.dedup_key == incident.dedup_key
+    assert delivery.incident.severity is Severity.ERROR
+    assert delivery.incident.summary == (
+        "playback-failures: what was measured is lost, the record was damaged"
+    )
+    assert caplog.text.count("cannot be read") == 2
 
 
 async def test_a_snapshot_cut_short_does_not_count(path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from playwatch.core.deliveries import Action, DeliveryStatus
-from playwatch.store import rows
+from playwatch.store import salvage
 from playwatch.store.queries import QUERIES
 
 if TYPE_CHECKING:
@@ -34,8 +34,13 @@ class SqliteLetters:
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
         words = json.dumps([status.value for status in statuses])
-        found = await self._rows("letters", {"statuses": words, "limit": max(limit, 0)})
-        return [rows.delivery_of(row) for row in found]
+        asked = {"statuses": words, "limit": max(limit, 0)}
+
+        def work(database: sqlite3.Connection) -> list[Delivery]:
+            found = database.execute(QUERIES["letters"].sql, asked).fetchall()
+            return salvage.deliveries_of(database, found)
+
+        return await self._run("BEGIN", "read", work)
 
     async def replay(self, ids: Sequence[str], at: int) -> int:
         """Queue dead deliveries again, with what came after each; return how many were dead.

@@ -84,7 +84,7 @@ LIMIT 1;
 
 -- name: open_incidents
 -- Every open incident, the oldest first.
-SELECT body FROM incidents WHERE status = 'open' ORDER BY opened_at, number;
+SELECT id, status, body FROM incidents WHERE status = 'open' ORDER BY opened_at, number;
 
 -- name: routed
 -- The triggers of some incidents (ids as JSON), in the order they were decided.
@@ -94,34 +94,34 @@ ORDER BY number;
 
 -- name: incidents
 -- Incidents, the newest first.
-SELECT body FROM incidents
+SELECT id, status, body FROM incidents
 ORDER BY opened_at DESC, number DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: incidents_of_status
 -- Incidents of one status, the newest first.
-SELECT body FROM incidents
+SELECT id, status, body FROM incidents
 WHERE status = :status
 ORDER BY opened_at DESC, number DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: incidents_of_rule
 -- Incidents of one rule, the newest first.
-SELECT body FROM incidents
+SELECT id, status, body FROM incidents
 WHERE rule = :rule
 ORDER BY opened_at DESC, number DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: incidents_of_rule_and_status
 -- Incidents of one rule and one status, the newest first.
-SELECT body FROM incidents INDEXED BY incidents_by_rule
+SELECT id, status, body FROM incidents INDEXED BY incidents_by_rule
 WHERE rule = :rule AND status = :status
 ORDER BY opened_at DESC, number DESC
 LIMIT :limit OFFSET :offset;
 
 -- name: incident
 -- One incident.
-SELECT body FROM incidents WHERE id = :id;
+SELECT id, status, body FROM incidents WHERE id = :id;
 
 -- name: deliveries_of_incident
 -- The deliveries of one incident, in the order they were decided.
@@ -166,6 +166,27 @@ DELETE FROM snapshot_pieces WHERE number IN (
 -- Remove every snapshot but the newest complete one, once their pieces are gone.
 DELETE FROM snapshots
 WHERE id IS NOT (SELECT max(id) FROM snapshots WHERE is_complete);
+
+-- name: copies_of_incident
+-- The facts of an incident wherever they stand, the newest first.
+SELECT body FROM (
+    SELECT body, 9223372036854775807 AS number FROM incidents WHERE id = :id
+    UNION ALL
+    SELECT incident AS body, number FROM deliveries WHERE incident_id = :id
+)
+ORDER BY number DESC;
+
+-- name: remains_of_incident
+-- What the columns say of an incident.
+SELECT incident_key, rule, status, opened_at FROM incidents WHERE id = :id;
+
+-- name: mend_incident
+-- Replace facts that cannot be read.
+UPDATE incidents SET body = :body WHERE id = :id;
+
+-- name: mend_delivery
+-- Replace facts that cannot be read.
+UPDATE deliveries SET incident = :body WHERE id = :id;
 
 -- name: add_decision
 -- Add a decision to the record of its incident; one that is there already stays.

@@ -98,11 +98,22 @@ def delivery_row(delivery: Delivery) -> Row:
     }
 
 
-def delivery_of(row: sqlite3.Row) -> Delivery:
-    """Return the delivery of a row of ``deliveries``."""
+def delivery_of(row: sqlite3.Row, facts: Incident | None = None) -> Delivery:
+    """Return the delivery of a row of ``deliveries``.
+
+    Parameters
+    ----------
+    facts
+        The incident, where that of the row cannot be read.
+
+    Raises
+    ------
+    msgspec.MsgspecError
+        If it cannot be read and is not given.
+    """
     return Delivery(
         id=row["id"],
-        incident=decode_incident(row["incident"]),
+        incident=facts or decode_incident(row["incident"]),
         channel=row["channel"],
         key_fingerprint=row["key_fingerprint"],
         action=Action(row["action"]),

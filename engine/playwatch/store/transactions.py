@@ -11,7 +11,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from playwatch.ports import IncidentStory
-from playwatch.store import rows
+from playwatch.store import rows, salvage
 from playwatch.store.queries import QUERIES
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def due(
 ) -> list[Delivery]:
     """Return pending deliveries of a channel that may be sent now."""
     asked = {"channel": channel, "now_at": now_at, "limit": max(limit, 0), "busy": _json(busy)}
-    return [rows.delivery_of(row) for row in _all(database, "due", asked)]
+    return salvage.deliveries_of(database, _all(database, "due", asked))
 
 
 def next_due_at(database: sqlite3.Connection, channel: str, busy: Collection[str]) -> int | None:
@@ -89,7 +89,7 @@ def open_incidents(database: sqlite3.Connection) -> list[Incident]:
 def routed(database: sqlite3.Connection, incident_ids: Sequence[str]) -> list[Delivery]:
     """Return the triggers of some incidents, in the order they were decided."""
     found = _all(database, "routed", {"incident_ids": _json(incident_ids)})
-    return [rows.delivery_of(row) for row in found]
+    return salvage.deliveries_of(database, found)
 
 
 def incidents(database: sqlite3.Connection, query: IncidentQuery) -> list[Incident]:
@@ -109,7 +109,7 @@ def incident(database: sqlite3.Connection, incident_id: str) -> IncidentStory | 
     found = _incidents(database, "incident", asked)
     if not found:
         return None
-    sent = [rows.delivery_of(row) for row in _all(database, "deliveries_of_incident", asked)]
+    sent = salvage.deliveries_of(database, _all(database, "deliveries_of_incident", asked))
     by_id = {delivery.id: delivery for delivery in sent}
     tried = _all(database, "attempts_of_incident", asked)
     return IncidentStory(
@@ -189,7 +189,7 @@ def newest_snapshot(database: sqlite3.Connection) -> tuple[dict[str, bytes], int
 def _incidents(
     database: sqlite3.Connection, query: str, asked: Mapping[str, object]
 ) -> list[Incident]:
-    return [rows.decode_incident(row["body"]) for row in _all(database, query, asked)]
+    return salvage.incidents_of(database, _all(database, query, asked))
 
 
 def _all(
