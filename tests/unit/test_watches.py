@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from playwatch.core.casebook import MOVES_LIMIT
 from playwatch.core.clerk import CLEARING, CROSSED, OPEN_AGAIN, RECOVERED
 from playwatch.core.rules import Aggregate, NoData, NoDataPolicy, Rule, Severity
-from playwatch.core.watches import MOVES_LIMIT
 from tests.stage import START, Stage, a_rule, threshold
 
 

@@ -26,6 +26,7 @@ from playwatch.core.watches import Watch
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from playwatch.core.casebook import Turn
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.metrics import Catalogue
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from playwatch.core.samples import Instant, SampleBatch
     from playwatch.core.series import SeriesTable
     from playwatch.core.silences import MuteWindow, Silence
-    from playwatch.core.watches import Turn
 
 
 @dataclass(frozen=True, slots=True)

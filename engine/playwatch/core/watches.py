@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from playwatch.core.audience import LatestWindows
+from playwatch.core.casebook import Casebook
 from playwatch.core.clerk import Clerk
 from playwatch.core.extremes import ExtremeWindows
 from playwatch.core.groups import NO_GROUP, GroupTable
-from playwatch.core.incidents import Change, Incident
 from playwatch.core.lifecycle import LifecycleState
 from playwatch.core.metrics import Merge
-from playwatch.core.phases import Phase
 from playwatch.core.rules import Aggregate, NoDataPolicy, Threshold
 from playwatch.core.series import NEVER
 from playwatch.core.threshold import judge, needs_whole, value_of, views_of
@@ -22,22 +21,17 @@ from playwatch.core.windows import RingWindows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from playwatch.core.casebook import Turn
     from playwatch.core.decisions import Decision
+    from playwatch.core.incidents import Incident
     from playwatch.core.metrics import Catalogue, Metric
     from playwatch.core.replacement import Settled
     from playwatch.core.rules import Rule
     from playwatch.core.samples import Instant, SampleBatch
     from playwatch.core.series import SeriesTable
-    from playwatch.core.transitions import Move, Transition
-
-MOVES_LIMIT: Final = 100
-"""Changes of phase that are written down of one incident, openings and ends aside."""
 
 Touched = np.ndarray[tuple[int], np.dtype[np.int32]]
 """Group rows, each at most once."""
-
-Turn = tuple[Change, Incident]
-"""What happened to an incident, and the incident as it stands after."""
 
 _NO_GROUPS: Final = np.zeros(0, np.int32)
 
@@ -72,15 +66,12 @@ class Watch:
         self.phases = LifecycleState(
             rule, len(rule.condition.tiers), is_upward=rule.condition.comparison.is_upward
         )
-        self.open: dict[int, Incident] = {}
+        self._cases = Casebook()
+        self.open = self._cases.open
         self.counts_after = counts_after
-        self._decisions: list[Decision] = []
-        self._moves: dict[int, int] = {}
-        self._recoveries: dict[int, str] = {}
         self._began_ms: int | None = None
         self._silent_at_ms = NEVER
         self._emptied_at: dict[int, int] = {}
-        self._opened_at: dict[int, int] = {}
         self._installation = installation
 
     def take(self, series: SeriesTable, settled: Settled, monotonic_ms: int) -> tuple[Touched, int]:
@@ -114,8 +105,11 @@ class Watch:
             self._silent_at_ms = NEVER
         stepped = self.phases.step(verdicts, silence_ms)
         for move in stepped.moves:
-            self._note(move)
-        return [self._turn(transition) for transition in stepped.transitions]
+            self._cases.note(self._clerk, move)
+        return [
+            self._cases.turn(self._clerk, one, self.groups.breakdowns(one.group))
+            for one in stepped.transitions
+        ]
 
     def values(self, group: Touched, monotonic_ms: int) -> NDArray[np.float64]:
         """Return the value of some groups now; NaN without data or with too few views."""
@@ -136,8 +130,7 @@ class Watch:
 
     def drain(self) -> list[Decision]:
         """Return the decisions since the last call that are no turn of an incident."""
-        decisions, self._decisions = self._decisions, []
-        return decisions
+        return self._cases.drain()
 
     def edit(self, rule: Rule) -> None:
         """Judge by another rule of the same scope; groups, windows and incidents stay.
@@ -207,8 +200,7 @@ class Watch:
         """
         group = self.groups.intern(tuple(value for _, value in incident.breakdowns))
         self.reserve()
-        self.open[group] = incident
-        self._opened_at[group] = incident.opened_at
+        self._cases.adopt(group, incident)
         clocks = self.windows.clocks
         if clocks.newest_at[group] == NEVER:
             clocks.newest_at[group] = incident.opened_at
@@ -247,36 +239,6 @@ class Watch:
             was_counted &= (group != row) | (batch.at > emptied_at)
         if was_counted.any():
             self.windows.withdraw(group[was_counted], batch.take(was_counted))
-
-    def _turn(self, transition: Transition) -> Turn:
-        """Make the incident that a transition begins, or change the one that is open."""
-        group, clerk = transition.group, self._clerk
-        if transition.change is Change.OPENED:
-            # Two incidents in one millisecond, as corrections can bring, are two.
-            last_at = self._opened_at.get(group, NEVER)
-            opened_at = self._opened_at[group] = max(transition.at, last_at + 1)
-            incident = clerk.opened(transition, self.groups.breakdowns(group), opened_at)
-            if self.rule.for_s and not incident.is_silence:
-                self._decisions.append(clerk.crossing(incident, transition))
-        elif transition.change is Change.ROSE:
-            incident = clerk.risen(self.open[group], transition)
-        elif transition.change is Change.FLAPPED:
-            incident = clerk.flapped(self.open[group])
-        else:
-            self._moves.pop(group, None)
-            recovery = self._recoveries.pop(group, "")
-            return transition.change, clerk.ended(self.open.pop(group), transition, recovery)
-        self.open[group] = incident
-        return transition.change, incident
-
-    def _note(self, move: Move) -> None:
-        """Write down why an open incident changed its phase; `MOVES_LIMIT` times at most."""
-        incident = self.open[move.group]
-        if move.after is Phase.LINGERING:
-            self._recoveries[move.group] = self._clerk.recovery(incident, move)
-        count = self._moves[move.group] = self._moves.get(move.group, 0) + 1
-        if count <= MOVES_LIMIT:
-            self._decisions.append(self._clerk.move(incident, move))
 
     @property
     def _clerk(self) -> Clerk:
