@@ -65,7 +65,6 @@ MISTAKES = [
     ("[1]", 1, 1, "", "must be a mapping of keys to values"),
     ("rules: []", 1, 1, "mqtt", "is missing"),
     (BROKER + "stroe: {}", 2, 1, "stroe", "is not a known key (did you mean store?)"),
-    (BROKER + "anomalies: []", 2, 1, "anomalies", "is not a known key"),
     (BROKER + "5: x", 2, 1, "5", "is not a known key"),
     # MQTT.
     ("mqtt:", 1, 6, "mqtt", "has no value: it must be a mapping"),

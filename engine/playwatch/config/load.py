@@ -201,6 +201,8 @@ def _origins(documents: list[Document]) -> dict[tuple[str, str], tuple[str, int,
 
 _NAMED: Final = (
     ("rule", "rules", "name"),
+    # Incidents are told apart by it, whatever raised them.
+    ("rule", "anomalies", "name"),
     ("channel", "channels", "name"),
     ("mute window", "mute", "name"),
     ("metric", "metrics", "key"),

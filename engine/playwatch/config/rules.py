@@ -65,8 +65,21 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _known_metric(key: str, info: ValidationInfo) -> str:
+    known = reading(info)
+    if metric := known.catalogue.find(key):
+        return metric.key
+    if key.replace("-", "_") in known.doubtful:
+        return key
+    near = known.catalogue.suggest(key)
+    message = f"'{key}' is not a known metric"
+    raise mistake(message, f"did you mean {near}?" if near else "add it under metrics")
+
+
 Name = Annotated[Text, AfterValidator(_name)]
 """A name: letters, digits, ``-``, ``_`` and ``.``."""
+MetricKey = Annotated[Text, AfterValidator(_known_metric)]
+"""The key of a metric in the catalogue, ``-`` read as ``_``."""
 
 
 class FlapSettings(Strict):
@@ -84,7 +97,7 @@ class RuleSettings(Strict):
     """
 
     name: Name
-    metric: Text
+    metric: MetricKey
     where: dict[Dimension, PatternField] = Field(default_factory=dict)
     by: Annotated[
         tuple[Dimension, ...],
@@ -125,18 +138,6 @@ class RuleSettings(Strict):
     runbook: WebUrl | None = None
     repage_on_rise: Flag = False
     on_edit: Annotated[Literal["keep", "close"], Choice] = "keep"
-
-    @field_validator("metric")
-    @classmethod
-    def _is_known(cls, key: str, info: ValidationInfo) -> str:
-        known = reading(info)
-        if metric := known.catalogue.find(key):
-            return metric.key
-        if key.replace("-", "_") in known.doubtful:
-            return key
-        near = known.catalogue.suggest(key)
-        message = f"'{key}' is not a known metric"
-        raise mistake(message, f"did you mean {near}?" if near else "add it under metrics")
 
     @field_validator("aggregate")
     @classmethod

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from playwatch.config.anomalies import AnomalySettings  # noqa: TC001 - pydantic reads it
 from playwatch.config.channels import ChannelSettings, ConsoleSettings, PagerDutySettings
 from playwatch.config.fields import (
     Choice,
@@ -284,6 +285,7 @@ class Settings(Strict):
     metrics: tuple[MetricSettings, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
     rule_files: tuple[Text, ...] = ()
+    anomalies: tuple[AnomalySettings, ...] | None = None
     mute: tuple[MuteSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
 

@@ -18,6 +18,7 @@ LENGTH_LIMIT: Final = 1024
 
 _SAMPLES: Final[dict[str, float | int | str]] = {
     "value": 1.5, "bound": 5.0, "views": 100, "affected": 10, "flaps": 2,
+    "expected": 1.5,
 }  # fmt: skip
 # A width of three digits pads a summary beyond use.
 _WIDE: Final = re.compile(r"[0-9]{3}")

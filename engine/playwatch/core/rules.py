@@ -153,9 +153,29 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A condition with learned bounds."""
+    """A condition with learned bounds.
+
+    Attributes
+    ----------
+    budget_per_week
+        False pages that people can live with, over all groups of the rule.
+    groupings
+        The nodes of the lattice: for each of them one group per combination of
+        the values. None for everything together and each single dimension
+        that the series have.
+    severity
+        Of its incidents.
+    min_affected_views
+        Views hit beyond what was expected below which nothing opens.
+    pool
+        Rules of one pool share the budget of any one of them; empty for alone.
+    """
 
     budget_per_week: float
+    groupings: tuple[tuple[str, ...], ...] | None = None
+    severity: Severity = Severity.CRITICAL
+    min_affected_views: float = 0.0
+    pool: str = ""
 
 
 class Aggregate(Enum):
@@ -283,4 +303,6 @@ class Rule:
         what: tuple[object, ...] = (self.metric, self.where, self.by, self.window_s)
         if self.aggregate is not None:
             what = (*what, self.aggregate.value)
+        if isinstance(self.condition, Anomaly):
+            what = (*what, "anomaly", self.condition.groupings)
         return hashlib.sha256(repr(what).encode()).hexdigest()[:16]

@@ -1,0 +1,197 @@
+"""The lattice: the groups at which one learned rule looks for a deviation.
+
+A threshold rule has one group per series. A learned one looks at several
+groupings at once, everything together, each country, each CDN, so a series
+belongs to one group of each. Together they form a lattice: a narrow group lies
+inside the wider ones, and borrows from the nearest of them what is normal until
+it has been seen for long enough.
+
+A series that lacks a dimension of a grouping has no group there: "no CDN" is
+rarely a place where something can break.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from playwatch.core.groups import NO_GROUP
+from playwatch.core.series import grown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from playwatch.core.rules import Matcher
+    from playwatch.core.series import SeriesTable
+
+GROUPS_LIMIT: Final = 250_000
+"""Groups that one rule can have; the series of others are watched in wider ones."""
+DIMENSIONS_LIMIT: Final = 16
+"""Dimensions that are found by themselves where nobody names groupings."""
+
+_UNKNOWN: Final = -2
+Breakdowns = tuple[tuple[str, str], ...]
+
+
+class Lattice:
+    """Maps the series of one learned rule to a group row for each grouping.
+
+    Parameters
+    ----------
+    metric
+        Dense id of the rule's metric.
+    where
+        Matchers that a series must all pass.
+    groupings
+        Sets of dimensions; None for the empty one, and each single dimension
+        as it is first seen.
+    limit
+        How many groups there can be.
+
+    Attributes
+    ----------
+    groupings
+        The sets of dimensions, wide before narrow; found ones last.
+    leaves
+        The series row of each leaf: a series that the rule watches.
+    parents
+        For each group the narrowest one that it lies in, -1 for none.
+    left_out
+        How often a new group found no room, by its dimensions.
+
+    Notes
+    -----
+    A series is matched once, when it is first seen; after that its groups are
+    one look-up each.
+    """
+
+    def __init__(
+        self,
+        metric: int,
+        where: tuple[Matcher, ...],
+        groupings: Iterable[tuple[str, ...]] | None,
+        limit: int = GROUPS_LIMIT,
+    ) -> None:
+        self._metric = metric
+        self._where = where
+        self._finds = groupings is None
+        # Wide before narrow, so that whom a group borrows from is there first.
+        self.groupings = sorted(groupings if groupings is not None else [()], key=len)
+        self._limit = limit
+        self._groups: list[Breakdowns] = []
+        self._rows: dict[Breakdowns, int] = {}
+        self._leaf_of: NDArray[np.int32] = np.zeros(0, np.int32)
+        self._groups_of: NDArray[np.int32] = np.zeros((0, len(self.groupings)), np.int32)
+        self.leaves: list[int] = []
+        self.parents: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.left_out: dict[tuple[str, ...], int] = {}
+
+    def __len__(self) -> int:
+        """Return how many groups there are."""
+        return len(self._groups)
+
+    @property
+    def keys(self) -> list[tuple[str, ...]]:
+        """The values of every group, in the order of the rows."""
+        return [tuple(value for _, value in group) for group in self._groups]
+
+    def breakdowns(self, row: int) -> Breakdowns:
+        """Return a group as pairs of dimension and value."""
+        return self._groups[row]
+
+    def find(self, breakdowns: Breakdowns) -> int:
+        """Return the row of a group, `NO_GROUP` when there is none."""
+        return self._rows.get(breakdowns, NO_GROUP)
+
+    def intern(self, breakdowns: Breakdowns) -> int:
+        """Return the row of a group, making one for a new group; `NO_GROUP` beyond the limit."""
+        row = self._rows.get(breakdowns)
+        if row is not None:
+            return row
+        if len(self._groups) >= self._limit:
+            names = tuple(name for name, _ in breakdowns)
+            self.left_out[names] = self.left_out.get(names, 0) + 1
+            return NO_GROUP
+        row = len(self._groups)
+        if row >= len(self.parents):
+            self.parents = grown(self.parents, max(64, 2 * row), NO_GROUP)
+        self.parents[row] = self._parent(breakdowns)
+        self._groups.append(breakdowns)
+        self._rows[breakdowns] = row
+        return row
+
+    def leaves_of(self, series: SeriesTable, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the leaf of each series row, `NO_GROUP` where the rule skips it.
+
+        Notes
+        -----
+        O(n), plus one match per series that was never seen before.
+        """
+        if len(self._leaf_of) < len(series):
+            capacity = max(len(series), 2 * len(self._leaf_of))
+            self._leaf_of = grown(self._leaf_of, capacity, _UNKNOWN)
+        leaves = self._leaf_of[rows]
+        unknown = leaves == _UNKNOWN
+        if unknown.any():
+            for row in np.unique(rows[unknown]).tolist():
+                self._leaf_of[row] = self._match(series, row)
+            leaves = self._leaf_of[rows]
+        return leaves
+
+    def groups_of(self, leaves: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the groups of some leaves, shape ``(n, groupings)``; `NO_GROUP` for none."""
+        return self._groups_of[leaves]
+
+    def members(self, row: int) -> NDArray[np.bool_]:
+        """Return which leaves lie in a group."""
+        inside: NDArray[np.bool_] = (self._groups_of[: len(self.leaves)] == row).any(axis=1)
+        return inside
+
+    def widths(self, rows: NDArray[np.int32]) -> list[int]:
+        """Return how many dimensions each group has; fewer is wider."""
+        return [len(self._groups[row]) for row in rows.tolist()]
+
+    def _match(self, series: SeriesTable, row: int) -> int:
+        dimensions = dict(series.dimensions(row))
+        if series.metric[row] != self._metric or not all(
+            matcher.matches(dimensions) for matcher in self._where
+        ):
+            return NO_GROUP
+        if self._finds:
+            self._discover(dimensions)
+        leaf = len(self.leaves)
+        if leaf >= len(self._groups_of):
+            self._groups_of = grown(self._groups_of, max(64, 2 * leaf), NO_GROUP)
+        for number, names in enumerate(self.groupings):
+            if all(dimensions.get(name) for name in names):
+                group = self.intern(tuple((name, dimensions[name]) for name in names))
+                self._groups_of[leaf, number] = group
+        self.leaves.append(row)
+        return leaf
+
+    def _discover(self, dimensions: Mapping[str, str]) -> None:
+        """Add a grouping for each dimension that was never seen before."""
+        known = {names[0] for names in self.groupings if names}
+        fresh = [(name,) for name in dimensions if name not in known]
+        fresh = fresh[: max(0, DIMENSIONS_LIMIT - len(known))]
+        if fresh:
+            self.groupings += fresh
+            wider = np.full((len(self._groups_of), len(self.groupings)), NO_GROUP, np.int32)
+            wider[:, : self._groups_of.shape[1]] = self._groups_of
+            self._groups_of = wider
+
+    def _parent(self, breakdowns: Breakdowns) -> int:
+        """Return the narrowest group that a new one lies inside of."""
+        pairs = set(breakdowns)
+        for names in reversed(self.groupings):
+            if len(names) < len(breakdowns):
+                inside = tuple((name, value) for name, value in breakdowns if name in names)
+                ordered = tuple(sorted(inside, key=lambda pair: names.index(pair[0])))
+                if len(ordered) == len(names) and set(ordered) <= pairs:
+                    row = self._rows.get(ordered, NO_GROUP)
+                    if row != NO_GROUP:
+                        return row
+        return NO_GROUP
