@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from playwatch.ports import Clock, Store
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.outbox import Outbox
+    from playwatch.runtime.readings import Readings
     from playwatch.runtime.reload import Reloader
     from playwatch.runtime.self_watch import SelfWatch
     from playwatch.telemetry import Telemetry
+    from playwatch.web.pages.house import Pages
 
 GRACE_S: Final = 10.0
 """How long a stop waits for what is under way."""
@@ -122,14 +124,19 @@ async def running(
         health = EngineHealth([source], evaluator, outbox)
         desk = EngineDesk(store, clock, evaluator)
         api = Api(desk, reloader.reload if load else None, _access(settings), clock)
-        web_url = await _web(settings, works.telemetry, health, api, stack)
-        async with _at_work(evaluator, outbox, self_watch, source):
+        pages = works.pages(_access(settings), evaluator, reloader, desk, health, source)
+        web_url = await _web(settings, works.telemetry, health, api, pages, stack)
+        async with _at_work(evaluator, outbox, self_watch, source, pages.readings):
             yield Engine(source.name, web_url, health, works.telemetry, reloader)
 
 
 @asynccontextmanager
 async def _at_work(
-    evaluator: Evaluator, outbox: Outbox, self_watch: SelfWatch, source: MqttSource
+    evaluator: Evaluator,
+    outbox: Outbox,
+    self_watch: SelfWatch,
+    source: MqttSource,
+    readings: Readings,
 ) -> AsyncIterator[None]:
     """Run every loop while the context lasts, then stop them in order."""
     async with asyncio.TaskGroup() as tasks:
@@ -140,6 +147,7 @@ async def _at_work(
             tasks.create_task(evaluator.tick(), name="tick"),
             tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
             tasks.create_task(watching, name="self watch"),
+            tasks.create_task(readings.run(), name="readings"),
         ]
         subscription = tasks.create_task(source.run(), name="subscribe")
         try:
@@ -176,13 +184,18 @@ def _access(settings: Settings) -> Access:
 
 
 async def _web(
-    settings: Settings, telemetry: Telemetry, health: EngineHealth, api: Api, stack: AsyncExitStack
+    settings: Settings,
+    telemetry: Telemetry,
+    health: EngineHealth,
+    api: Api,
+    pages: Pages,
+    stack: AsyncExitStack,
 ) -> str:
     """Serve where it is wanted; return the address, or an empty text."""
     if settings.web.listen is None:
         return ""
     host, port = split_address(settings.web.listen)
-    return await stack.enter_async_context(serving(host, port, telemetry, health, api))
+    return await stack.enter_async_context(serving(host, port, telemetry, health, api, pages))
 
 
 async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store:

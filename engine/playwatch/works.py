@@ -17,11 +17,13 @@ from playwatch.runtime.dry import DryChannel
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.keys import configured_keys, former_channels
 from playwatch.runtime.outbox import Outbox
+from playwatch.runtime.readings import Readings
 from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
 from playwatch.store.keyring import KeyRing
 from playwatch.telemetry import Telemetry
+from playwatch.web.pages.house import Pages
 
 if TYPE_CHECKING:
     import random
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
     from playwatch.config.schema import ChannelSettings, Settings
     from playwatch.core.metrics import Catalogue
     from playwatch.core.routing import Route
-    from playwatch.ports import Channel, Clock, Recorder, Store
+    from playwatch.ports import Channel, Clock, Recorder, Source, Store
+    from playwatch.runtime.desk import Desk
+    from playwatch.runtime.health import EngineHealth
+    from playwatch.web.pages.site import Guard
 
 
 class Works:
@@ -125,6 +130,30 @@ class Works:
             self.outbox,
             self._clock,
             self.telemetry,
+        )
+
+    def pages(
+        self,
+        guard: Guard,
+        evaluator: Evaluator,
+        reloader: Reloader,
+        desk: Desk,
+        health: EngineHealth,
+        source: Source,
+    ) -> Pages:
+        """Return what people look at; its readings are yet to run."""
+        return Pages(
+            guard=guard,
+            reloader=reloader,
+            store=self._store,
+            desk=desk,
+            evaluator=evaluator,
+            outbox=self.outbox,
+            health=health,
+            telemetry=self.telemetry,
+            readings=Readings(lambda: evaluator.pipeline.watches, self._clock),
+            sources=[source],
+            clock=self._clock,
         )
 
     def _open_one(self, one: ChannelSettings) -> Channel:

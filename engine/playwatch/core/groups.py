@@ -62,6 +62,10 @@ class GroupTable:
             self._rows[key] = row
         return row
 
+    def row_of(self, key: tuple[str, ...]) -> int | None:
+        """Return the row of a group; None when there is none."""
+        return self._rows.get(key)
+
     def breakdowns(self, row: int) -> tuple[tuple[str, str], ...]:
         """Return a group as pairs of dimension and value, in the order of ``by``."""
         return tuple(zip(self._by, self._keys[row], strict=True))

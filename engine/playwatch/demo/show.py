@@ -124,6 +124,7 @@ def _hints(engine: Engine, stand_in: StandIn, config: Path, seed: int) -> list[s
     sample = f"--metric {FAILURES} --value 40 --views 500 -d country={country} -d cdn={cdn}"
     return [
         f"The demo runs with seed {seed}: the first fault comes in {FIRST_S} s, Ctrl-C ends it.",
+        f"  incidents        {engine.web_url}/",
         f"  pages received   {stand_in.base_url}/",
         f"  engine metrics   {engine.web_url}/metrics",
         f"  configuration    {config} (removed at the end)",

@@ -105,6 +105,16 @@ class Evaluator:
         self._can_store = True
 
     @property
+    def pipeline(self) -> Pipeline:
+        """The core; to look at between two awaits, never to step."""
+        return self._pipeline
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The metrics, under the numbers that the series have."""
+        return self._catalogue
+
+    @property
     def can_store(self) -> bool:
         """False while the store refuses a commit and evaluation waits for it."""
         return self._can_store

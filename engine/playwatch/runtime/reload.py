@@ -119,6 +119,11 @@ class Reloader:
         self._all_channels = list(channels.values())
         telemetry.reloaded_at.set(clock.wall_ms() / 1000)
 
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self._settings
+
     async def reload(self) -> ReloadReport:
         """Read the configuration again and go on with it.
 

@@ -25,6 +25,13 @@ class Health(Protocol):
         """Return one sentence for each thing that is not as it should be."""
 
 
+class Part(Protocol):
+    """Something more to serve."""
+
+    def add_to(self, app: web.Application) -> None:
+        """Add its routes to an application."""
+
+
 class _Pages:
     """The handlers of the operational paths."""
 
@@ -52,7 +59,12 @@ class _Pages:
 
 @asynccontextmanager
 async def serving(
-    host: str, port: int, telemetry: Telemetry, health: Health, api: Api | None = None
+    host: str,
+    port: int,
+    telemetry: Telemetry,
+    health: Health,
+    api: Api | None = None,
+    *parts: Part,
 ) -> AsyncIterator[str]:
     """Serve while the context lasts; yield the address, with the port that was taken.
 
@@ -68,6 +80,8 @@ async def serving(
     app.router.add_get("/metrics", pages.metrics)
     if api is not None:
         api.add_to(app)
+    for part in parts:
+        part.add_to(app)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

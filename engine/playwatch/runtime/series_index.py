@@ -1,0 +1,153 @@
+"""The series that the engine knows, as people look for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from playwatch.core.series import NEVER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch.core.metrics import Catalogue, Metric
+    from playwatch.core.pipeline import Pipeline
+
+    Dimensions = tuple[tuple[str, str], ...]
+
+_LOOKED_AT: Final = 2_000
+"""Series of a metric whose names tell its dimensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricListing:
+    """One metric with what is known of its series.
+
+    Attributes
+    ----------
+    dimensions
+        Names of dimensions, the most common first, and how many values each
+        has, as the first `_LOOKED_AT` series have them.
+    newest_at
+        Time of its newest sample, milliseconds.
+    """
+
+    metric: Metric
+    series: int
+    dimensions: dict[str, int]
+    newest_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesListing:
+    """One series with its newest sample."""
+
+    row: int
+    metric: str
+    dimensions: Dimensions
+    at: int
+    value: float
+    views: int
+
+
+class Knowing(Protocol):
+    """What knows the series and the metrics."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The core."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The metrics, under the numbers that the series have."""
+
+
+class SeriesIndex:
+    """Finds metrics and series by text.
+
+    Parameters
+    ----------
+    engine
+        Has the core and the metrics that are in force.
+    """
+
+    def __init__(self, engine: Knowing) -> None:
+        self._engine = engine
+
+    def metrics(self) -> list[MetricListing]:
+        """Return the metrics that have series, by name. O(series)."""
+        table, catalogue = self._engine.pipeline.series, self._engine.catalogue
+        count = len(table)
+        numbers = table.metric[:count]
+        newest = np.full(len(catalogue), NEVER)
+        np.maximum.at(newest, numbers, table.newest_at[:count])
+        totals = np.bincount(numbers, minlength=len(catalogue))
+        found = [
+            MetricListing(
+                catalogue[int(number)],
+                int(totals[number]),
+                self._dimensions(int(number)),
+                int(newest[number]),
+            )
+            for number in np.flatnonzero(totals)
+        ]
+        return sorted(found, key=lambda one: one.metric.key)
+
+    def find(self, metric: str, text: str = "") -> NDArray[np.intp]:
+        """Return the rows of a metric's series that have a text in a name or a value.
+
+        Notes
+        -----
+        O(series of the metric): 15 ms for 100,000 with a text, 0.1 ms without.
+        """
+        table = self._engine.pipeline.series
+        number = self._engine.catalogue.id_of(metric)
+        wanted = -1 if number is None else number
+        rows: NDArray[np.intp] = np.flatnonzero(table.metric[: len(table)] == wanted)
+        sought = text.strip().casefold()
+        if not sought:
+            return rows
+        found = [
+            row
+            for row in rows
+            if sought in table.canonical(int(row)).decode().replace("\x1f", "=").casefold()
+        ]
+        return np.array(found, np.intp)
+
+    def listing(self, metric: str, rows: NDArray[np.intp]) -> list[SeriesListing]:
+        """Return some series with their newest samples."""
+        table = self._engine.pipeline.series
+        return [
+            SeriesListing(
+                int(row),
+                metric,
+                table.dimensions(int(row)),
+                int(table.newest_at[row]),
+                float(table.newest_value[row]),
+                int(table.newest_views[row]),
+            )
+            for row in rows
+        ]
+
+    def canonical(self, row: int) -> bytes:
+        """Return the one spelling of a series' dimensions."""
+        return self._engine.pipeline.series.canonical(row)
+
+    def values_of(self, rows: NDArray[np.intp], dimension: str) -> list[str]:
+        """Return the value that each series has in a dimension; empty where it has none."""
+        table = self._engine.pipeline.series
+        return [dict(table.dimensions(int(row))).get(dimension, "") for row in rows]
+
+    def _dimensions(self, number: int) -> dict[str, int]:
+        table = self._engine.pipeline.series
+        rows = np.flatnonzero(table.metric[: len(table)] == number)[:_LOOKED_AT]
+        values: dict[str, set[str]] = {}
+        counted: Counter[str] = Counter()
+        for row in rows:
+            for name, value in table.dimensions(int(row)):
+                values.setdefault(name, set()).add(value)
+                counted[name] += 1
+        return {name: len(values[name]) for name, _ in counted.most_common()}

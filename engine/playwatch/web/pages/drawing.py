@@ -1,0 +1,138 @@
+"""Small pictures made on the server: sparklines and a timeline, as SVG without any script."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
+
+from playwatch.web.pages.words import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from playwatch.core.rules import Severity
+
+_ROWS: Final = 12
+_ROW: Final = 22
+_LEFT: Final = 170
+_WIDE: Final = 1000
+_HOUR_MS: Final = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One incident on a timeline."""
+
+    row: str
+    start_at: int
+    end_at: int
+    severity: Severity
+    is_open: bool
+    address: str
+    label: str
+
+
+def timeline(bars: Sequence[Bar], from_at: int, until_at: int) -> Markup:
+    """Return incidents on a timeline, a row per rule, each a link to its page.
+
+    Notes
+    -----
+    Rules with the newest incidents come first, `_ROWS` of them. An open
+    incident ends in an arrow, so that its colour need not say it.
+    """
+    rows = list(dict.fromkeys(bar.row for bar in bars))[:_ROWS]
+    height = _ROW * len(rows) + 22
+    parts = [_hours(from_at, until_at, height)]
+    for number, row in enumerate(rows):
+        top = number * _ROW
+        parts.append(
+            Markup('<text class="row" x="0" y="{}">{}</text>').format(top + 15, shown(row, 24))
+        )
+        parts += [_bar(bar, top, from_at, until_at) for bar in bars if bar.row == row]
+    return Markup(
+        '<svg class="timeline" viewBox="0 0 {} {}" role="img" '
+        'aria-label="Incidents of the last day, a row per rule">{}</svg>'
+    ).format(_WIDE, height, Markup().join(parts))
+
+
+def _bar(bar: Bar, top: int, from_at: int, until_at: int) -> Markup:
+    left = _place(max(bar.start_at, from_at), from_at, until_at)
+    right = max(_place(bar.end_at, from_at, until_at), left + 3)
+    shape = Markup('<rect x="{:.1f}" y="{}" width="{:.1f}" height="12" rx="2"/>').format(
+        left, top + 5, right - left
+    )
+    if bar.is_open:
+        shape += Markup('<path d="M{0:.1f} {1}l8 8-8 8z"/>').format(right - 2, top + 3)
+    words = f"{bar.severity.word}, {'open' if bar.is_open else 'ended'}: {shown(bar.label, 200)}"
+    return Markup('<a href="{}" class="bar {}"><title>{}</title>{}</a>').format(
+        bar.address, bar.severity.word, words, shape
+    )
+
+
+def _hours(from_at: int, until_at: int, height: int) -> Markup:
+    """Return a line and a label for every third hour."""
+    step = 3 * _HOUR_MS
+    marks = range(-(-from_at // step) * step, until_at, step)
+    return Markup().join(
+        Markup(
+            '<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}"/><text x="{0:.1f}" y="{2}">{3}</text>'
+        ).format(
+            _place(at, from_at, until_at),
+            height - 18,
+            height - 4,
+            datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M"),
+        )
+        for at in marks
+    )
+
+
+def _place(at: int, from_at: int, until_at: int) -> float:
+    share = (at - from_at) / max(until_at - from_at, 1)
+    return _LEFT + (_WIDE - _LEFT - 14) * min(max(share, 0.0), 1.0)
+
+
+def sparkline(
+    values: Sequence[float], bounds: Iterable[float] = (), *, width: int = 120, height: int = 28
+) -> Markup:
+    """Return values as a small line, with dashed bounds; NaN breaks the line.
+
+    Notes
+    -----
+    Nothing where there are fewer than two values. The words around it say what
+    it shows, so it is hidden from screen readers.
+    """
+    known = [value for value in values if math.isfinite(value)]
+    if len(known) < 2:  # noqa: PLR2004 - a line has two ends
+        return Markup("")
+    limits = [bound for bound in bounds if math.isfinite(bound)]
+    low, high = min(known), max([*known, *limits])
+    low = min(low, 0.0) if low >= 0 and low < high / 2 else min([low, *limits])
+    span = (high - low) or 1.0
+    across = (width - 4) / max(len(values) - 1, 1)
+    lines = [
+        Markup('<line class="bound" x1="0" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
+            width, y=height - 3 - (bound - low) / span * (height - 6)
+        )
+        for bound in limits
+    ]
+    path = _path(values, lambda value: height - 3 - (value - low) / span * (height - 6), across)
+    return Markup(
+        '<svg class="spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">'
+        '{2}<path d="{3}"/></svg>'
+    ).format(width, height, Markup().join(lines), path)
+
+
+def _path(values: Sequence[float], place: Callable[[float], float], across: float) -> str:
+    """Return the line as SVG draws it, lifting the pen over what is not known."""
+    path, pen = [], "M"
+    for number, value in enumerate(values):
+        if not math.isfinite(value):
+            pen = "M"
+            continue
+        path.append(f"{pen}{2 + number * across:.1f} {place(value):.1f}")
+        pen = "L"
+    return "".join(path)

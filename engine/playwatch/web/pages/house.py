@@ -1,0 +1,85 @@
+"""The house of pages: builds every page of what the engine has, and adds them to a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from playwatch.runtime.series_index import SeriesIndex
+from playwatch.web.pages.channels import ChannelPages
+from playwatch.web.pages.incidents import IncidentPages
+from playwatch.web.pages.rules import RulePages
+from playwatch.web.pages.series import SeriesPages
+from playwatch.web.pages.silences import SilencePages
+from playwatch.web.pages.site import Page, Site
+from playwatch.web.pages.status import StatusPage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwatch.ports import Clock, Source, Store
+    from playwatch.runtime.desk import Desk
+    from playwatch.runtime.evaluate import Evaluator
+    from playwatch.runtime.health import EngineHealth
+    from playwatch.runtime.outbox import Outbox
+    from playwatch.runtime.readings import Readings
+    from playwatch.runtime.reload import Reloader
+    from playwatch.telemetry import Telemetry
+    from playwatch.web.pages.site import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the pages are made of; see the fields for who gives it."""
+
+    guard: Guard
+    reloader: Reloader
+    store: Store
+    desk: Desk
+    evaluator: Evaluator
+    outbox: Outbox
+    health: EngineHealth
+    telemetry: Telemetry
+    readings: Readings
+    sources: Sequence[Source]
+    clock: Clock
+
+    def add_to(self, app: web.Application) -> None:
+        """Add every page to an application."""
+        index, settings = SeriesIndex(self.evaluator), self.reloader.settings
+        site = Site(self.guard, self, self.clock)
+        site.add_to(app)
+        site.get(app, "/", _front)
+        IncidentPages(self.store, self.readings, self.clock).add_to(site, app)
+        SeriesPages(index).add_to(site, app)
+        RulePages(self.readings).add_to(site, app)
+        SilencePages(self.desk, self.clock).add_to(site, app)
+        ChannelPages(lambda: self.reloader.settings.channels, self.outbox).add_to(site, app)
+        site.get(app, "/model", _model)
+        StatusPage(
+            self.sources,
+            self.health,
+            self.outbox,
+            self.telemetry,
+            index,
+            settings.store.path,
+            self.clock,
+        ).add_to(site, app)
+
+    def open_count(self) -> int:
+        """Return how many incidents are open."""
+        return len(self.evaluator.pipeline.open_incidents)
+
+    def complaints(self) -> list[str]:
+        """Return one sentence for each thing that is not as it should be."""
+        return self.health.complaints()
+
+
+async def _front(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=303, headers={"Location": "incidents"})
+
+
+async def _model(_request: web.Request) -> Page:
+    return Page("model.html.j2", "Model")

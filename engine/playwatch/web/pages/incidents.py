@@ -1,0 +1,173 @@
+"""The incidents: what is wrong, since when, for whom, and who was told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from playwatch.core.incidents import Incident, Status
+from playwatch.core.rules import AlertType, Severity
+from playwatch.ports import IncidentQuery
+from playwatch.web.pages.drawing import Bar, timeline
+from playwatch.web.pages.site import Page
+from playwatch.web.problems import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+
+    from playwatch.ports import Clock, IncidentStory, Store
+    from playwatch.runtime.readings import Readings
+    from playwatch.web.pages.site import Site
+
+PAGE_SIZE: Final = 50
+_LAST_PAGE: Final = 100_000
+_DAY_MS: Final = 86_400_000
+_SCANNED: Final = 1_000
+"""Incidents that a search looks at, newest first."""
+
+
+class IncidentPages:
+    """The list of incidents and the page of each."""
+
+    def __init__(self, store: Store, readings: Readings, clock: Clock) -> None:
+        self._store = store
+        self._readings = readings
+        self._clock = clock
+
+    def add_to(self, site: Site, app: web.Application) -> None:
+        """Add the pages to an application."""
+        site.get(app, "/incidents", self.all)
+        site.get(app, "/incidents/{id}", self.one)
+
+    async def all(self, request: web.Request) -> Page:
+        """Show incidents, the newest first, with a timeline of the last day."""
+        asked = request.query
+        status = asked.get("status", "all")
+        number = _page_number(asked.get("page", "1"))
+        query = IncidentQuery(
+            status=Status.OPEN if status == "open" else None,
+            rule=asked.get("rule") or None,
+            limit=PAGE_SIZE + 1,
+            offset=(number - 1) * PAGE_SIZE,
+        )
+        wanted = _Wanted(
+            status, asked.get("kind", ""), asked.get("severity", ""), asked.get("q", "")
+        )
+        if wanted.needs_search:
+            found = await self._store.incidents(replace(query, limit=_SCANNED, offset=0))
+            found = [one for one in found if wanted.holds(one)]
+            found = found[query.offset : query.offset + query.limit]
+        else:
+            found = await self._store.incidents(query)
+        now = self._clock.wall_ms()
+        bars = await self._bars(query.rule, now)
+        return Page(
+            "incidents.html.j2",
+            "Incidents",
+            {
+                "incidents": found[:PAGE_SIZE],
+                "page": number,
+                "has_more": len(found) > PAGE_SIZE,
+                "asked": {
+                    key: asked.get(key, "") for key in ("status", "rule", "kind", "severity", "q")
+                },
+                "query": urlencode({k: v for k, v in asked.items() if k != "page" and v}),
+                "is_filtered": any(asked.get(key) for key in ("rule", "kind", "severity", "q")),
+                "scanned": _SCANNED if wanted.needs_search else None,
+                "severities": [one.word for one in reversed(Severity)],
+                "kinds": [one.value for one in AlertType],
+                "rules": [one.rule.name for one in self._readings.of_rules()],
+                "timeline": timeline(bars, now - _DAY_MS, now) if bars else "",
+            },
+        )
+
+    async def _bars(self, rule: str | None, now: int) -> list[Bar]:
+        """Return the incidents of the last day for the timeline, a bar each."""
+        recent = await self._store.incidents(IncidentQuery(rule=rule, limit=300))
+        return [
+            Bar(
+                row=one.rule,
+                start_at=one.started_at,
+                end_at=one.resolved_at or (now if one.is_open else one.ended_at or now),
+                severity=one.severity,
+                is_open=one.is_open,
+                address=f"./incidents/{one.id}",
+                label=one.summary,
+            )
+            for one in recent
+            if (one.ended_at or now) >= now - _DAY_MS
+        ]
+
+    async def one(self, request: web.Request) -> Page:
+        """Show one incident with its record."""
+        story = await self._store.incident(request.match_info["id"])
+        if story is None:
+            message = "there is no such incident"
+            raise ProblemError(404, message, hint="it may have been removed after its retention")
+        incident = story.incident
+        return Page(
+            "incident.html.j2",
+            incident.rule,
+            {
+                "incident": incident,
+                "told": _told(story),
+                "story": story,
+                "record": _record(story),
+                "others": await self._others(incident),
+            },
+        )
+
+    async def _others(self, incident: Incident) -> list[Incident]:
+        """Return the newest other incidents of the same rule."""
+        found = await self._store.incidents(IncidentQuery(rule=incident.rule, limit=9))
+        return [one for one in found if one.id != incident.id][:8]
+
+
+class _Wanted:
+    """What a search asks of an incident beside what the store can look up."""
+
+    def __init__(self, status: str, kind: str, severity: str, text: str) -> None:
+        self._status = status
+        self._kind = kind
+        self._severity = severity
+        self._text = text.casefold().strip()
+
+    @property
+    def needs_search(self) -> bool:
+        """True when the store alone cannot answer."""
+        return bool(self._kind or self._severity or self._text or self._status == "resolved")
+
+    def holds(self, incident: Incident) -> bool:
+        """Return whether an incident is asked for."""
+        if self._status == "resolved" and incident.is_open:
+            return False
+        if self._kind and incident.alert_type.value != self._kind:
+            return False
+        if self._severity and incident.severity.word != self._severity:
+            return False
+        words = [incident.id, incident.rule, incident.measurement, incident.summary]
+        words += [part for pair in incident.breakdowns for part in pair]
+        return not self._text or self._text in "\n".join(words).casefold()
+
+
+def _page_number(written: str) -> int:
+    """Return the number of a page; the first where it is none."""
+    is_number = written.isascii() and written.isdigit()
+    return min(max(int(written[:12]), 1), _LAST_PAGE) if is_number else 1
+
+
+def _told(story: IncidentStory) -> list[tuple[str, str]]:
+    """Return who was told, and how the newest message to each stands."""
+    newest = {one.channel: f"{one.action.value} {one.status.value}" for one in story.deliveries}
+    return sorted(newest.items())
+
+
+def _record(story: IncidentStory) -> Sequence[tuple[int, str, object]]:
+    """Return decisions, attempts and remarks as one story, in the order of time."""
+    lines: list[tuple[int, str, object]] = [(one.at, "decision", one) for one in story.decisions]
+    lines += [(one.at, "attempt", one) for one in story.attempts]
+    lines += [(one.at, "remark", one) for one in story.remarks]
+    return sorted(lines, key=lambda line: line[0])

@@ -1,0 +1,118 @@
+"""The rules: what each watches, how it stands, and how far from its bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from playwatch.config.quantities import format_duration
+from playwatch.core.phases import Phase
+from playwatch.core.rules import Threshold
+from playwatch.web.documents import matcher_document
+from playwatch.web.pages.drawing import sparkline
+from playwatch.web.pages.site import Page
+from playwatch.web.problems import ProblemError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from markupsafe import Markup
+
+    from playwatch.core.rules import Rule
+    from playwatch.runtime.readings import GroupReading, Readings, RuleReading
+    from playwatch.web.pages.site import Site
+
+GROUPS: Final = 100
+"""Groups that the page of a rule shows."""
+_SPARKS: Final = 120
+
+
+class RulePages:
+    """The list of rules and the groups of each."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+
+    def add_to(self, site: Site, app: web.Application) -> None:
+        """Add the pages to an application."""
+        site.get(app, "/rules", self.all)
+        site.get(app, "/rules/{name}", self.one)
+
+    async def all(self, request: web.Request) -> Page:
+        """Show every rule."""
+        del request
+        rows = [
+            {
+                "rule": one.rule,
+                "unit": one.unit,
+                "state": state_of(one.phases),
+                "phases": one.phases,
+                "groups": one.groups,
+                "nearest": one.nearest,
+                "bounds": bounds_of(one.rule),
+                "spark": self._spark(one.rule, one.nearest),
+            }
+            for one in self._readings.of_rules()
+        ]
+        return Page("rules.html.j2", "Rules", {"rows": rows})
+
+    async def one(self, request: web.Request) -> Page:
+        """Show the groups of one rule, the nearest to its bound first."""
+        name, text = request.match_info["name"], request.query.get("q", "").strip()
+        groups = self._readings.of_groups(name, GROUPS, text)
+        if groups is None:
+            message = "there is no such rule"
+            raise ProblemError(404, message, hint="the configuration may have changed")
+        standing = next(one for one in self._readings.of_rules() if one.rule.name == name)
+        rows = [(one, self._spark(standing.rule, one)) for one in groups]
+        return Page("rule.html.j2", name, {**_facts(standing), "rows": rows, "text": text})
+
+    def _spark(self, rule: Rule, reading: GroupReading | None) -> Markup | str:
+        if reading is None:
+            return ""
+        _, values = self._readings.trace(rule.name, reading.group)
+        return sparkline(values[-_SPARKS:], limits_of(rule))
+
+
+def limits_of(rule: Rule) -> list[float]:
+    """Return the limits of a rule's tiers; none where they are learned."""
+    condition = rule.condition
+    return [tier.limit for tier in condition.tiers] if isinstance(condition, Threshold) else []
+
+
+def bounds_of(rule: Rule) -> str:
+    """Return when a rule opens an incident, in words."""
+    condition = rule.condition
+    if not isinstance(condition, Threshold):
+        return "outside what was learned"
+    return ", ".join(
+        f"{tier.severity.word} {condition.comparison.value} {tier.limit:g}"
+        for tier in condition.tiers
+    )
+
+
+def state_of(phases: dict[Phase, int]) -> str:
+    """Return the worst phase of a rule's groups in one word."""
+    if phases[Phase.OPEN] + phases[Phase.CLEARING] + phases[Phase.LINGERING]:
+        return "open"
+    return "pending" if phases[Phase.PENDING] else "quiet"
+
+
+def _facts(standing: RuleReading) -> dict[str, object]:
+    rule = standing.rule
+    condition = rule.condition
+    resolve = str(condition.resolve) if isinstance(condition, Threshold) else ""
+    return {
+        "rule": rule,
+        "unit": standing.unit,
+        "groups": standing.groups,
+        "phases": standing.phases,
+        "state": state_of(standing.phases),
+        "settings": [
+            ("metric", rule.metric.replace("_", " ")),
+            ("watches", matcher_document(rule.where) or "every series of the metric"),
+            ("one incident per", ", ".join(rule.by) or "rule"),
+            ("window", format_duration(rule.window_s)),
+            ("opens", f"{bounds_of(rule)} for {format_duration(rule.for_s)}"),
+            ("resolves", f"{resolve} for {format_duration(rule.resolve_for_s)}"),
+            ("views needed", f"{rule.min_views:,}"),
+        ],
+    }

@@ -1,0 +1,167 @@
+"""The site: turns what a page found into HTML, and what went wrong into words."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from playwatch import __version__
+from playwatch.errors import PlaywatchError, StoreError
+from playwatch.web.pages.words import FILTERS
+from playwatch.web.problems import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from playwatch.ports import Clock
+
+    Look = Callable[[web.Request], Awaitable["Page | web.StreamResponse"]]
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = logging.getLogger("playwatch.web")
+
+NAV: Final = (
+    ("incidents", "Incidents"),
+    ("series", "Metrics"),
+    ("rules", "Rules"),
+    ("channels", "Notification channels"),
+    ("silences", "Silences"),
+    ("model", "Model"),
+    ("status", "Status"),
+)
+"""The pages in the order of the navigation: path and name."""
+
+
+class Guard(Protocol):
+    """Knows who asks, and what they may do."""
+
+    def check_host(self, request: web.Request) -> None:
+        """Refuse a request that was meant for another name."""
+
+
+class Weather(Protocol):
+    """Tells what stands above every page."""
+
+    def open_count(self) -> int:
+        """Return how many incidents are open."""
+
+    def complaints(self) -> list[str]:
+        """Return one sentence for each thing that is not as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page shows: a template and its facts."""
+
+    template: str
+    title: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    status: int = 200
+
+
+class Site:
+    """Serves pages by one frame, with addresses relative to each page.
+
+    Parameters
+    ----------
+    guard
+        Refuses who may not ask.
+    weather
+        What stands above every page.
+    """
+
+    def __init__(self, guard: Guard, weather: Weather, clock: Clock) -> None:
+        self._guard = guard
+        self._weather = weather
+        self._clock = clock
+        self._templates = Environment(
+            loader=PackageLoader("playwatch.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= FILTERS
+        folder = resources.files("playwatch.web") / "static"
+        self._static = {
+            name: ((folder / name).read_bytes(), kind)
+            for name, kind in (
+                ("playwatch.css", "text/css"),
+                ("playwatch.js", "text/javascript"),
+                ("icon.svg", "image/svg+xml"),
+            )
+        }
+
+    def add_to(self, app: web.Application) -> None:
+        """Add what all pages share."""
+        app.router.add_get("/static/{name}", self.static)
+
+    def get(self, app: web.Application, path: str, look: Look) -> None:
+        """Add a page that is looked at."""
+        app.router.add_get(path, self._answering(look))
+
+    async def static(self, request: web.Request) -> web.Response:
+        """Answer with a style sheet, a script or the icon."""
+        found = self._static.get(request.match_info["name"])
+        if found is None:
+            raise web.HTTPNotFound
+        body, kind = found
+        headers = {"Cache-Control": "no-cache", "ETag": f'"{__version__}-{len(body)}"'}
+        return web.Response(body=body, content_type=kind, charset="utf-8", headers=headers)
+
+    def _answering(self, look: Look) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                self._guard.check_host(request)
+                found = await look(request)
+            except ProblemError as error:
+                found = problem(error.status, error.detail, str(error.facts.get("hint", "")))
+            except StoreError as error:
+                found = problem(503, str(error))
+            except PlaywatchError as error:
+                found = problem(422, str(error))
+            except web.HTTPException:
+                raise
+            except Exception as error:
+                log.exception("%s %s failed", request.method, request.path)
+                found = problem(500, f"internal error: {type(error).__name__}")
+            return self._rendered(request, found) if isinstance(found, Page) else found
+
+        return answer
+
+    def _rendered(self, request: web.Request, page: Page) -> web.Response:
+        frame = {
+            "root": root_of(request),
+            "here": request.path.split("/")[1],
+            "nav": NAV,
+            "title": page.title,
+            "now": self._clock.wall_ms(),
+            "version": __version__,
+            "open_count": self._weather.open_count(),
+            "complaints": self._weather.complaints(),
+        }
+        text = self._templates.get_template(page.template).render({**frame, **page.facts})
+        return web.Response(text=text, content_type="text/html", status=page.status)
+
+
+def problem(status: int, detail: str, hint: str = "") -> Page:
+    """Return the page of something that went wrong."""
+    titles = {404: "Not found", 403: "Not allowed", 503: "Not available", 500: "Our mistake"}
+    title = titles.get(status, "That did not work")
+    return Page("problem.html.j2", title, {"detail": detail, "hint": hint}, status)
+
+
+def root_of(request: web.Request) -> str:
+    """Return the way from a page to the root: ``./``, ``../``, ``../../`` ...
+
+    Notes
+    -----
+    Addresses are relative, so that a proxy may serve the pages below a prefix
+    that the engine knows nothing of.
+    """
+    return "../" * (request.path.count("/") - 1) or "./"

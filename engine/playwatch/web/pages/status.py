@@ -1,0 +1,128 @@
+"""The status: what arrives, how late, what is wrong, and which versions run."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final
+
+from playwatch import __version__
+from playwatch.web.pages.site import Page
+from playwatch.web.pages.words import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from aiohttp import web
+
+    from playwatch.ports import Clock, Source
+    from playwatch.runtime.health import EngineHealth
+    from playwatch.runtime.outbox import Outbox
+    from playwatch.runtime.series_index import SeriesIndex
+    from playwatch.telemetry import Telemetry
+    from playwatch.web.pages.site import Site
+
+_LIBRARIES: Final = ("numpy", "aiohttp", "gmqtt", "aiosqlite", "bokeh")
+
+
+class StatusPage:
+    """How the engine itself is."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        health: EngineHealth,
+        outbox: Outbox,
+        telemetry: Telemetry,
+        index: SeriesIndex,
+        store_path: Path,
+        clock: Clock,
+    ) -> None:
+        self._sources = sources
+        self._health = health
+        self._outbox = outbox
+        self._telemetry = telemetry
+        self._index = index
+        self._store_path = store_path
+        self._clock = clock
+        self._started_at = clock.wall_ms()
+
+    def add_to(self, site: Site, app: web.Application) -> None:
+        """Add the page to an application."""
+        site.get(app, "/status", self.look)
+
+    async def look(self, request: web.Request) -> Page:
+        """Show how the engine is."""
+        del request
+        now = self._clock.wall_ms()
+        received = sum(self._counts("playwatch_samples_received_total").values())
+        metrics = self._index.metrics()
+        newest = max((one.newest_at for one in metrics), default=None)
+        tiles = [
+            ("samples received", f"{received:,.0f}"),
+            ("series", f"{sum(one.series for one in metrics):,}"),
+            (
+                "newest sample",
+                NOTHING if newest is None else f"{max(now - newest, 0) / 1000:,.1f} s old",
+            ),
+            ("late", f"{self._count('playwatch_samples_late_total'):,.0f}"),
+            ("repeated", f"{self._count('playwatch_samples_repeated_total'):,.0f}"),
+            ("gaps", f"{self._count('playwatch_sequence_gaps_total'):,.0f}"),
+        ]
+        return Page(
+            "status.html.j2",
+            "Status",
+            {
+                "problems": self._health.complaints(),
+                "away": self._outbox.away(),
+                "given_up": self._outbox.given_up(),
+                "tiles": tiles,
+                "sources": self._sources,
+                "rejected": self._counts("playwatch_samples_rejected_total"),
+                "dropped": sum(self._counts("playwatch_messages_dropped_total").values()),
+                "facts": self._facts(now),
+            },
+        )
+
+    def _facts(self, now: int) -> list[tuple[str, str]]:
+        reloaded = self._count("playwatch_config_last_reload_success_timestamp_seconds")
+        is_current = self._count("playwatch_config_last_reload_successful")
+        since = f"{(now / 1000 - reloaded) / 60:,.0f} min ago"
+        return [
+            ("Playwatch", __version__),
+            ("up for", f"{(now - self._started_at) / 60_000:,.0f} min"),
+            (
+                "configuration",
+                since if is_current else f"last reload failed; in force since {since}",
+            ),
+            ("store", f"{self._store_path.name}, {_megabytes(self._store_path)}"),
+            ("Python", platform.python_version()),
+            *((name, _version(name)) for name in _LIBRARIES),
+            ("system", f"{platform.system()} {platform.release()}"),
+        ]
+
+    def _count(self, name: str) -> float:
+        return self._telemetry.registry.get_sample_value(name) or 0.0
+
+    def _counts(self, name: str) -> dict[str, float]:
+        """Return a counter by the value of its one label, the greatest first."""
+        found = {
+            next(iter(sample.labels.values()), ""): sample.value
+            for family in self._telemetry.registry.collect()
+            for sample in family.samples
+            if sample.name == name
+        }
+        return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _megabytes(path: Path) -> str:
+    sizes = [path, path.with_name(f"{path.name}-wal")]
+    return f"{sum(one.stat().st_size for one in sizes if one.exists()) / 1e6:,.1f} MB"

@@ -1,0 +1,61 @@
+"""Small pictures as SVG."""
+
+from __future__ import annotations
+
+import math
+from xml.etree import ElementTree as ET
+
+from playwatch.core.rules import Severity
+from playwatch.web.pages.drawing import Bar, sparkline, timeline
+
+HOUR_MS = 3_600_000
+
+
+def a_bar(row: str, start: float, end: float, *, is_open: bool = False) -> Bar:
+    return Bar(
+        row=row,
+        start_at=round(start * HOUR_MS),
+        end_at=round(end * HOUR_MS),
+        severity=Severity.CRITICAL,
+        is_open=is_open,
+        address="incidents/abc",
+        label="<b>bad</b> & worse",
+    )
+
+
+def test_a_timeline_has_a_row_per_rule_and_a_link_per_incident() -> None:
+    drawn = timeline([a_bar("a", 1, 2), a_bar("b", 3, 24, is_open=True)], 0, 24 * HOUR_MS)
+    root = ET.fromstring(drawn)  # noqa: S314 - made here
+
+    assert len(root.findall("a")) == 2
+    assert {text.text for text in root.findall("text")} >= {"a", "b", "03:00", "21:00"}
+    first, second = root.findall("a")
+    assert (first.find("path") is None, second.find("path") is None) == (True, False)
+    assert first.findtext("title") == "critical, ended: <b>bad</b> & worse"
+
+
+def test_what_began_before_the_timeline_begins_at_its_edge() -> None:
+    root = ET.fromstring(timeline([a_bar("a", -5, 1)], 0, 24 * HOUR_MS))  # noqa: S314
+
+    rect = root.find("a/rect")
+    assert rect is not None
+    assert float(rect.attrib["x"]) == 170.0
+
+
+def test_a_sparkline_lifts_its_pen_over_what_is_not_known() -> None:
+    drawn = sparkline([1.0, 2.0, math.nan, 3.0, 4.0], [3.5])
+    root = ET.fromstring(drawn)  # noqa: S314
+
+    path = root.find("path")
+    assert path is not None
+    assert path.attrib["d"].count("M") == 2
+    assert len(root.findall("line")) == 1
+
+
+def test_a_sparkline_of_one_value_is_nothing() -> None:
+    assert sparkline([1.0]) == sparkline([math.nan] * 5) == ""
+
+
+def test_a_sparkline_of_equal_values_stays_in_its_box() -> None:
+    for values in ([0.0, 0.0], [5.0, 5.0], [-1.0, -1.0], [1e300, -1e300]):
+        assert "nan" not in sparkline(values, [math.inf])
