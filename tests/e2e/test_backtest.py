@@ -6,12 +6,15 @@ import asyncio
 import json
 import os
 import signal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.publish import publish
 from tests.brokers import at_port
 from tests.processes import PLAYWATCH, finished, playwatch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 METRIC = "playback_failure_percentage"
 CONFIG = """\
@@ -27,6 +30,19 @@ channels:
 def config_of(folder: Path, limit: int = 5, url: str = "mqtt://127.0.0.1") -> str:
     path = folder / f"above-{limit}.yaml"
     path.write_text(CONFIG.format(limit=limit, url=url))
+    return str(path)
+
+
+def long_table_of(folder: Path) -> str:
+    path = folder / "long.csv"
+    rows = [
+        f"2026-11-{day:02}T{hour:02}:{minute:02}:{second:02}Z,{METRIC},1,100,DE"
+        for day in range(1, 15)
+        for hour in range(24)
+        for minute in range(60)
+        for second in range(0, 60, 10)
+    ]
+    path.write_text("\n".join(["at,metric,value,views,country", *rows]) + "\n")
     return str(path)
 
 
@@ -121,16 +137,8 @@ async def test_a_file_that_is_there_is_not_recorded_over(tmp_path: Path) -> None
 
 
 async def test_a_long_backtest_shows_how_far_it_is_and_can_be_stopped(tmp_path: Path) -> None:
-    many = [
-        f"2026-11-{day:02}T{hour:02}:{minute:02}:{second:02}Z,{METRIC},1,100,DE"
-        for day in range(1, 15)
-        for hour in range(24)
-        for minute in range(60)
-        for second in range(0, 60, 10)
-    ]
     report = tmp_path / "report.html"
-    table = table_of(tmp_path)
-    Path(table).write_text("\n".join(["at,metric,value,views,country", *many]) + "\n")
+    table = long_table_of(tmp_path)
     screen, terminal = os.openpty()
     process = await asyncio.create_subprocess_exec(
         *(PLAYWATCH, "backtest", table, "-c", config_of(tmp_path), "--html", str(report)),
