@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from playwatch.config.quantities import split_address
 from playwatch.errors import StoreError
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.mqtt import MqttSource
@@ -19,9 +18,10 @@ from playwatch.runtime.desk import EngineDesk
 from playwatch.runtime.health import EngineHealth
 from playwatch.store.memory import MemoryStore
 from playwatch.store.sqlite import SqliteStore
-from playwatch.web.access import Access
 from playwatch.web.api import Api
-from playwatch.web.server import serving
+from playwatch.web.gate import Gate
+from playwatch.web.login import Login
+from playwatch.web.server import Operations, serving
 from playwatch.works import Works
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwatch.config.schema import MqttSettings, Settings
+    from playwatch.config.web import WebSettings
     from playwatch.ports import Clock, Store
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.outbox import Outbox
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.reload import Reloader
     from playwatch.runtime.self_watch import SelfWatch
     from playwatch.telemetry import Telemetry
-    from playwatch.web.pages.house import Pages
+    from playwatch.web.server import Part
 
 GRACE_S: Final = 10.0
 """How long a stop waits for what is under way."""
@@ -123,9 +124,10 @@ async def running(
         source = MqttSource(mqtt, works.telemetry, clock, client_id=client_id, rng=rng)
         health = EngineHealth([source], evaluator, outbox)
         desk = EngineDesk(store, clock, evaluator)
-        api = Api(desk, reloader.reload if load else None, _access(settings), clock)
-        pages = works.pages(_access(settings), evaluator, reloader, desk, health, source)
-        web_url = await _web(settings, works.telemetry, health, api, pages, stack)
+        api = Api(desk, reloader.reload if load else None, clock)
+        pages = works.pages(evaluator, reloader, desk, health, source)
+        parts: list[Part] = [Operations(works.telemetry, health), api, pages]
+        web_url = await _web(settings.web, parts, clock, stack)
         async with _at_work(evaluator, outbox, self_watch, source, pages.readings):
             yield Engine(source.name, web_url, health, works.telemetry, reloader)
 
@@ -178,24 +180,18 @@ async def _stop(
     await outbox.stop(GRACE_S)
 
 
-def _access(settings: Settings) -> Access:
-    token = settings.web.token
-    return Access("" if token is None else token.get_secret_value(), settings.web.hosts)
-
-
 async def _web(
-    settings: Settings,
-    telemetry: Telemetry,
-    health: EngineHealth,
-    api: Api,
-    pages: Pages,
-    stack: AsyncExitStack,
+    settings: WebSettings, parts: list[Part], clock: Clock, stack: AsyncExitStack
 ) -> str:
     """Serve where it is wanted; return the address, or an empty text."""
-    if settings.web.listen is None:
+    if settings.listen is None:
         return ""
-    host, port = split_address(settings.web.listen)
-    return await stack.enter_async_context(serving(host, port, telemetry, health, api, pages))
+    gate = Gate.of(settings, clock)
+    served = serving(settings.listen, gate, [Login(gate, clock), *parts], settings.tls)
+    url = await stack.enter_async_context(served)
+    if not settings.is_local and settings.tls is None:
+        log.warning("%s can be reached from other machines without encryption", url)
+    return url
 
 
 async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from playwatch.ports import Channel, Clock, Recorder, Source, Store
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.health import EngineHealth
-    from playwatch.web.pages.site import Guard
 
 
 class Works:
@@ -134,7 +133,6 @@ class Works:
 
     def pages(
         self,
-        guard: Guard,
         evaluator: Evaluator,
         reloader: Reloader,
         desk: Desk,
@@ -143,7 +141,6 @@ class Works:
     ) -> Pages:
         """Return what people look at; its readings are yet to run."""
         return Pages(
-            guard=guard,
             reloader=reloader,
             store=self._store,
             desk=desk,

@@ -46,7 +46,6 @@ def turn_of(change: Change, incident: Incident) -> Turn:
         threshold=incident.threshold,
         flaps=incident.flaps,
         is_silence=incident.is_silence,
-        is_corrected=bool(incident.correction),
     )
 
 

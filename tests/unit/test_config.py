@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from playwatch.config.check import findings
-from playwatch.config.files import SIZE_LIMIT
-from playwatch.config.load import load_config
+from playwatch.config.load import SIZE_LIMIT, load_config
 from playwatch.config.schema import (
     ConsoleSettings,
     MqttSettings,
@@ -59,6 +58,8 @@ def only_rule(folder: Path, rest: str) -> Rule:
     return rule
 
 
+SIXTEEN = "sixteen-are-four"
+
 MISTAKES = [
     # The file as a whole.
     ("", 1, 1, "", "the file is empty"),
@@ -104,6 +105,19 @@ MISTAKES = [
     ),
     # Web, limits, metrics.
     (BROKER + "web: {listen: 0.0.0.0:8080}", 2, 15, "web.listen", "there are no access tokens"),
+    (
+        BROKER + f"web: {{tokens: [{{id: a, secret: {SIXTEEN}}}, {{id: a, secret: {SIXTEEN}}}]}}",
+        2, 56, "web.tokens.1.id", "'a' is taken",
+    ),
+    (
+        BROKER + f"web: {{tokens: [{{id: a b, secret: {SIXTEEN}}}]}}",
+        2, 21, "web.tokens.0.id", "not an id",
+    ),
+    (
+        BROKER + "web: {tokens: [{id: a, secret: short}]}",
+        2, 32, "web.tokens.0.secret", "at least 16",
+    ),
+    (BROKER + "web: {tls: {cert_file: a.pem}}", 2, 12, "web.tls.key_file", "is missing"),
     (BROKER + "web: {listen: 8080}", 2, 15, "web.listen", "'8080' is not an address"),
     (BROKER + "limits: {max_age: 30d}", 2, 19, "limits.max_age", "must be at most 7d"),
     (BROKER + "limits: {max_payload: 1GiB}", 2, 23, "limits.max_payload", "at most 256MiB"),

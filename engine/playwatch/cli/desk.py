@@ -47,7 +47,7 @@ async def desk_of(config: Path, url: str | None, token_file: Path | None) -> Asy
     from playwatch.web.client import at_engine
 
     settings = load(config, need_secrets=False)
-    store = None
+    certificate = None
     if url is None:
         clock = SystemClock()
         try:
@@ -60,7 +60,9 @@ async def desk_of(config: Path, url: str | None, token_file: Path | None) -> Asy
             finally:
                 await store.close()
             return
-    async with at_engine(url, _token(settings, token_file)) as desk:
+        certificate = _certificate(settings)
+    token = _token(settings, token_file)
+    async with at_engine(url, token, certificate) as desk:
         yield desk
 
 
@@ -71,7 +73,25 @@ def _address(settings: Settings, error: Exception) -> str:
     if listen is None or listen.endswith(":0"):
         message = f"{error}; its web.listen is {listen or 'off'}, so give its address with --url"
         raise EngineError(message) from error
-    return f"http://{listen}"
+    local = listen.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+    return f"http{'' if settings.web.tls is None else 's'}://{local}"
+
+
+def _certificate(settings: Settings) -> bytes | None:
+    """Return the certificate that an engine of this configuration shows."""
+    import ssl
+
+    from playwatch.errors import EngineError
+
+    if settings.web.tls is None:
+        return None
+    file = settings.web.tls.cert_file
+    try:
+        first, end, _ = Path(file).read_text("ascii").partition("-----END CERTIFICATE-----")
+        return ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end)
+    except (OSError, ValueError) as error:
+        message = f"{file} cannot be read as a certificate: {error}"
+        raise EngineError(message) from error
 
 
 def _token(settings: Settings, token_file: Path | None) -> str:

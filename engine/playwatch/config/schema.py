@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    SecretStr,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
+from playwatch.config.addresses import Loopback  # noqa: TC001 - pydantic reads it
 from playwatch.config.anomalies import AnomalySettings  # noqa: TC001 - pydantic reads it
 from playwatch.config.channels import ChannelSettings, ConsoleSettings, PagerDutySettings
 from playwatch.config.fields import (
@@ -31,16 +22,14 @@ from playwatch.config.fields import (
     Strict,
     Text,
     Whole,
-    masked,
     mistake,
 )
-from playwatch.config.links import WebUrl  # noqa: TC001 - pydantic reads it
 from playwatch.config.measures import MetricSettings
 from playwatch.config.mute import MuteSettings
-from playwatch.config.quantities import split_address
 from playwatch.config.quiet import QuietField  # noqa: TC001 - pydantic reads it
 from playwatch.config.rules import RuleSettings
 from playwatch.config.topics import check_broker_url, check_topic_filter
+from playwatch.config.web import WebSettings
 from playwatch.core.metrics import Catalogue
 
 if TYPE_CHECKING:
@@ -63,62 +52,6 @@ __all__ = [
     "TlsSettings",
     "WebSettings",
 ]
-
-
-_SHORTEST_TOKEN: Final = 16
-
-
-def _loopback(value: object) -> object:
-    """Return an address that only this machine can reach."""
-    if not isinstance(value, str) or (isinstance(value, Scalar) and value.missing):
-        return value
-    try:
-        host, _ = split_address(value)
-    except ValueError:
-        message = f"'{value}' is not an address"
-        raise mistake(message, 'write host and port: "127.0.0.1:8080"') from None
-    if host != "localhost" and not _is_loopback(host):
-        message = f"'{host}' can be reached from other machines, and there are no access tokens yet"
-        raise mistake(message, "listen on 127.0.0.1, and put a proxy with a log-in before it")
-    return str(value)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _address_or_off(value: object) -> object:
-    return None if value == "off" else _loopback(value)
-
-
-def _token(value: object) -> object:
-    """Return a token without the white space round it; no words ever hold it."""
-    if isinstance(value, Scalar) and value.missing:
-        return str(value)
-    if not isinstance(value, str):
-        return value
-    token = value.strip()
-    if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
-        message = f"must be at least {_SHORTEST_TOKEN} printable ASCII characters"
-        raise mistake(message, "openssl rand -hex 24 makes a good one")
-    return str(token)
-
-
-Token = Annotated[SecretStr, BeforeValidator(_token), PlainSerializer(masked)]
-"""What lets a caller change something."""
-
-Loopback = Annotated[str, BeforeValidator(_loopback)]
-"""``host:port`` on this machine; port 0 takes a free one."""
-LoopbackOrOff = Annotated[
-    str | None,
-    BeforeValidator(_address_or_off),
-    PlainSerializer(lambda address: address or "off"),
-    WithJsonSchema({"type": "string"}),
-]
-"""The same, or ``off``, which is None here."""
 
 
 class TlsSettings(Strict):
@@ -238,21 +171,6 @@ class StoreSettings(Strict):
     """Where incidents and deliveries are kept."""
 
     path: FilePath = Field(default=Path("playwatch.db"), validate_default=True)
-
-
-class WebSettings(Strict):
-    """Pages, API and metrics of the engine."""
-
-    listen: LoopbackOrOff = "127.0.0.1:8080"
-    url: WebUrl | None = None
-    token: Token | None = None
-    hosts: tuple[Text, ...] = ()
-
-    @property
-    def page_url(self) -> str:
-        """Where people open the pages; empty where nobody can know."""
-        listens = "" if self.listen is None or self.listen.endswith(":0") else self.listen
-        return (self.url or (f"http://{listens}" if listens else "")).rstrip("/")
 
 
 class LimitSettings(Strict):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from playwatch.config.fields import Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from playwatch.config.document import Document
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TWINS: Final = {
     "mqtt": ("password",),
     "web": ("token",),
+    "web.tokens": ("secret",),
     "channels": ("integration_key", "webhook_url", "secret"),
 }
 """Where a secret may be given as ``<key>_file``."""
@@ -60,16 +61,10 @@ class Environment:
 
         Relative paths start at ``folder``.
         """
-        root = document.value
-        if not isinstance(root, dict):
-            return
         for section, keys in TWINS.items():
-            holder = root.get(section)
-            items = holder if isinstance(holder, list) else [holder]
-            for number, item in enumerate(items):
-                path: KeyPath = (section, number) if isinstance(holder, list) else (section,)
-                for key in keys if isinstance(item, dict) else ():
-                    self._read_twin(document, folder, item, path, key)
+            for path, holder in _holders(document.value, section.split(".")):
+                for key in keys:
+                    self._read_twin(document, folder, holder, path, key)
 
     def redacted(self, problem: Problem) -> Problem:
         """Return a problem in which no value of the environment stands."""
@@ -175,6 +170,19 @@ class Environment:
             return None
         self._remember(text, f"<{path[-1]}>")
         return Scalar(text, is_expanded=True)
+
+
+def _holders(
+    value: object, section: list[str], path: KeyPath = ()
+) -> Iterator[tuple[KeyPath, dict[str, object]]]:
+    """Iterate over the mappings of a section; a list in it stands for each of its items."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _holders(item, section, (*path, number))
+    elif isinstance(value, dict) and section:
+        yield from _holders(value.get(section[0]), section[1:], (*path, section[0]))
+    elif isinstance(value, dict):
+        yield path, value
 
 
 def unset(name: str) -> tuple[str, str]:

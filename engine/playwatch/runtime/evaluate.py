@@ -275,7 +275,7 @@ class Evaluator:
                 incident.severity.word,
                 incident.rule,
                 incident.id,
-                incident.words_on(change),
+                incident.reason or incident.summary,
             )
             if change is Change.OPENED:
                 self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()

@@ -15,7 +15,7 @@ from playwatch.web.documents import (
     silence_request,
     text_of,
 )
-from playwatch.web.problems import ProblemError, as_problems
+from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,12 +23,8 @@ if TYPE_CHECKING:
     from playwatch.ports import Clock
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.reload import ReloadReport
-    from playwatch.web.access import Access
 
     Reload = Callable[[], Awaitable[ReloadReport]]
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-BODY_LIMIT: Final = 64 * 1024
 
 _SILENCE: Final = {"matchers", "starts_at", "ends_at", "for", "author", "comment"}
 
@@ -36,36 +32,21 @@ _SILENCE: Final = {"matchers", "starts_at", "ends_at", "for", "author", "comment
 class Api:
     """The handlers under ``/api/v1`` and of ``/-/reload``."""
 
-    def __init__(self, desk: Desk, reload: Reload | None, access: Access, clock: Clock) -> None:
+    def __init__(self, desk: Desk, reload: Reload | None, clock: Clock) -> None:
         self._desk = desk
         self._reload = reload
-        self._access = access
         self._clock = clock
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes to an application."""
         router = app.router
-        router.add_post("/-/reload", self._guarded(self.reload))
-        router.add_get("/api/v1/silences", self._guarded(self.silences))
-        router.add_post("/api/v1/silences", self._guarded(self.silence))
-        router.add_delete("/api/v1/silences/{id}", self._guarded(self.expire))
-        router.add_post("/api/v1/incidents/{id}/ack", self._guarded(self.acknowledge))
-        router.add_post("/api/v1/incidents/{id}/note", self._guarded(self.note))
-        router.add_post("/api/v1/incidents/{id}/resolve", self._guarded(self.resolve))
-
-    def _guarded(self, handler: Handler) -> Handler:
-        """Return a handler that is only reached by who may, and fails in words."""
-
-        async def guarded(request: web.Request) -> web.StreamResponse:
-            self._access.check_host(request)
-            if request.method != "GET":
-                self._access.check_token(request)
-            return await handler(request)
-
-        async def answering(request: web.Request) -> web.StreamResponse:
-            return await as_problems(request, guarded)
-
-        return answering
+        router.add_post("/-/reload", self.reload)
+        router.add_get("/api/v1/silences", self.silences)
+        router.add_post("/api/v1/silences", self.silence)
+        router.add_delete("/api/v1/silences/{id}", self.expire)
+        router.add_post("/api/v1/incidents/{id}/ack", self.acknowledge)
+        router.add_post("/api/v1/incidents/{id}/note", self.note)
+        router.add_post("/api/v1/incidents/{id}/resolve", self.resolve)
 
     async def reload(self, _request: web.Request) -> web.StreamResponse:
         """Read the configuration again; answer what became of rules and incidents."""

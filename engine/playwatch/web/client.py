@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -85,11 +86,28 @@ class RemoteDesk:
 
 
 @asynccontextmanager
-async def at_engine(url: str, token: str) -> AsyncIterator[RemoteDesk]:
-    """Yield the desk of an engine while the context lasts; nothing is sent yet."""
+async def at_engine(
+    url: str, token: str, certificate: bytes | None = None
+) -> AsyncIterator[RemoteDesk]:
+    """Yield the desk of an engine while the context lasts; nothing is sent yet.
+
+    Parameters
+    ----------
+    url
+        Where its web server listens.
+    token
+        One with role ``write``; empty to send none.
+    certificate
+        The certificate it must show (DER), whatever its name and issuer; by
+        default one that this machine's authorities vouch for.
+    """
+    pin = None if certificate is None else aiohttp.Fingerprint(sha256(certificate).digest())
+    connector = aiohttp.TCPConnector(ssl=True if pin is None else pin)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(
+        headers=headers, timeout=timeout, connector=connector
+    ) as session:
         yield RemoteDesk(session, url)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -10,9 +12,7 @@ from aiohttp import web
 from playwatch.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    from collections.abc import Mapping
 
 log = logging.getLogger("playwatch.web")
 
@@ -28,7 +28,14 @@ class ProblemError(Exception):
         One sentence for the caller; never a secret.
     facts
         More members of the object.
+
+    Attributes
+    ----------
+    headers
+        More headers of the answer.
     """
+
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, status: int, detail: str, **facts: object) -> None:
         self.status = status
@@ -37,49 +44,60 @@ class ProblemError(Exception):
         super().__init__(detail)
 
 
-def problem(status: int, detail: str, facts: dict[str, object] | None = None) -> web.Response:
+def problem(status: int, detail: str, facts: Mapping[str, object] | None = None) -> web.Response:
     """Return an answer that says what is wrong."""
-    title = _TITLES.get(status, "Error")
-    body: dict[str, Any] = {"title": title, "status": status, "detail": detail, **(facts or {})}
-    headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else None
-    return web.json_response(
-        body, status=status, content_type="application/problem+json", headers=headers
-    )
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title_of(status),
+        "status": status,
+        "detail": detail,
+        **(facts or {}),
+    }
+    return web.json_response(body, status=status, content_type="application/problem+json")
 
 
-async def as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer by a handler; turn everything that goes wrong into problem details."""
-    try:
-        return await handler(request)
-    except ProblemError as error:
-        return problem(error.status, error.detail, dict(error.facts))
-    except ConfigError as error:
-        facts: dict[str, object] = {
-            "problems": [
-                {
-                    "file": one.file,
-                    "line": one.line,
-                    "column": one.column,
-                    "path": one.path,
-                    "message": one.message,
-                    "hint": one.hint,
-                }
-                for one in error.problems
-            ]
-        }
+def title_of(status: int) -> str:
+    """Return what a status means, in a few words."""
+    return _TITLES.get(status, "Error")
+
+
+def found_wrong(request: web.Request, error: Exception) -> ProblemError:
+    """Return an error that a handler ended with as what its caller is told.
+
+    Raises
+    ------
+    aiohttp.web.HTTPException
+        The same again where it is no error, such as a redirect.
+
+    Notes
+    -----
+    The log has the traceback of what is nobody's fault but ours; the caller
+    only hears its kind.
+    """
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, ConfigError):
         detail = "the configuration has mistakes, nothing has changed"
-        return problem(web.HTTPUnprocessableEntity.status_code, detail, facts)
-    except StoreError as error:
-        return problem(web.HTTPServiceUnavailable.status_code, str(error))
-    except web.HTTPException as error:
+        problems = [asdict(one) for one in error.problems]
+        return ProblemError(web.HTTPUnprocessableEntity.status_code, detail, problems=problems)
+    if isinstance(error, StoreError):
+        return ProblemError(web.HTTPServiceUnavailable.status_code, str(error))
+    if isinstance(error, web.HTTPException):
         if error.status < web.HTTPBadRequest.status_code:
-            raise
-        return problem(error.status, error.reason)
-    except Exception as error:
-        log.exception("%s %s failed", request.method, request.path)
-        detail = f"internal error: {type(error).__name__}"
-        return problem(web.HTTPInternalServerError.status_code, detail)
+            raise error
+        found = ProblemError(error.status, _DETAILS.get(error.status, error.reason))
+        found.headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        return found
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    detail = f"internal error: {type(error).__name__}"
+    return ProblemError(web.HTTPInternalServerError.status_code, detail)
 
+
+_DETAILS = {
+    404: "there is no such path",
+    405: "this path does not take that method",
+    413: "the body is longer than this server takes",
+}
 
 _TITLES = {
     400: "Bad request",
@@ -87,11 +105,13 @@ _TITLES = {
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
     421: "Misdirected request",
     422: "Cannot be processed",
+    429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
 }

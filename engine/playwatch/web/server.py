@@ -1,4 +1,4 @@
-"""The HTTP server: health, readiness, metrics, and the API where there is one."""
+"""The HTTP server: its parts behind one gate, and the operational paths."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
-from playwatch.errors import ListenError
 from playwatch.telemetry import CONTENT_TYPE
-from playwatch.web.api import BODY_LIMIT
+from playwatch.web.callers import Role, caller_of
+from playwatch.web.failures import in_words
+from playwatch.web.headers import secure
+from playwatch.web.listening import listening
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
+    from playwatch.config.web import WebTlsSettings
     from playwatch.telemetry import Telemetry
-    from playwatch.web.api import Api
+    from playwatch.web.gate import Gate
 
 
 class Health(Protocol):
@@ -26,30 +29,40 @@ class Health(Protocol):
 
 
 class Part(Protocol):
-    """Something more to serve."""
+    """Some of the paths that are served."""
 
     def add_to(self, app: web.Application) -> None:
-        """Add its routes to an application."""
+        """Add the routes to an application."""
 
 
-class _Pages:
-    """The handlers of the operational paths."""
+class Operations:
+    """The operational paths: alive, ready, metrics."""
 
     def __init__(self, telemetry: Telemetry, health: Health) -> None:
         self._telemetry = telemetry
         self._health = health
 
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes to an application."""
+        app.router.add_get("/-/healthy", self.healthy)
+        app.router.add_get("/-/ready", self.ready)
+        app.router.add_get("/metrics", self.metrics)
+
     async def healthy(self, _request: web.Request) -> web.Response:
         """Answer that the process is alive."""
         return web.Response(text="Playwatch is healthy.\n")
 
-    async def ready(self, _request: web.Request) -> web.Response:
-        """Answer whether samples arrive, are evaluated and are delivered."""
+    async def ready(self, request: web.Request) -> web.Response:
+        """Answer whether samples arrive, are evaluated and are delivered.
+
+        Anyone may ask; why not is told to those who may read.
+        """
         complaints = self._health.complaints()
-        if complaints:
-            text = "".join(f"{complaint}\n" for complaint in complaints)
-            return web.Response(status=503, text=f"Playwatch is not ready.\n{text}")
-        return web.Response(text="Playwatch is ready.\n")
+        if not complaints:
+            return web.Response(text="Playwatch is ready.\n")
+        may_know = caller_of(request).role >= Role.READ
+        text = "".join(f"{complaint}\n" for complaint in complaints if may_know)
+        return web.Response(status=503, text=f"Playwatch is not ready.\n{text}")
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer with the engine's own metrics."""
@@ -59,39 +72,20 @@ class _Pages:
 
 @asynccontextmanager
 async def serving(
-    host: str,
-    port: int,
-    telemetry: Telemetry,
-    health: Health,
-    api: Api | None = None,
-    *parts: Part,
+    address: str, gate: Gate, parts: Iterable[Part], tls: WebTlsSettings | None = None
 ) -> AsyncIterator[str]:
-    """Serve while the context lasts; yield the address, with the port that was taken.
+    """Serve parts behind a gate while the context lasts; yield the URL.
 
     Raises
     ------
     ListenError
-        If the address cannot be bound.
+        If the address cannot be bound, or the certificate cannot be used.
     """
-    pages = _Pages(telemetry, health)
-    app = web.Application(client_max_size=BODY_LIMIT)
-    app.router.add_get("/-/healthy", pages.healthy)
-    app.router.add_get("/-/ready", pages.ready)
-    app.router.add_get("/metrics", pages.metrics)
-    if api is not None:
-        api.add_to(app)
+    app = web.Application(
+        middlewares=[in_words, gate.guard], client_max_size=gate.limits.body_bytes
+    )
+    app.on_response_prepare.append(secure)
     for part in parts:
         part.add_to(app)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            what = "the web server"
-            raise ListenError(what, f"{host}:{port}", error.strerror or str(error)) from error
-        bound_host, bound_port = runner.addresses[0][:2]
-        yield f"http://{bound_host}:{bound_port}"
-    finally:
-        await runner.cleanup()
+    async with listening(app, address, gate.limits, tls) as url:
+        yield url

@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     from playwatch.runtime.readings import Readings
     from playwatch.runtime.reload import Reloader
     from playwatch.telemetry import Telemetry
-    from playwatch.web.pages.site import Guard
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
     """What the pages are made of; see the fields for who gives it."""
 
-    guard: Guard
     reloader: Reloader
     store: Store
     desk: Desk
@@ -49,7 +47,7 @@ class Pages:
     def add_to(self, app: web.Application) -> None:
         """Add every page to an application."""
         index, settings = SeriesIndex(self.evaluator), self.reloader.settings
-        site = Site(self.guard, self, self.clock)
+        site = Site(self, self.clock)
         site.add_to(app)
         site.get(app, "/", _front)
         IncidentPages(self.store, self.readings, self.clock).add_to(site, app)

@@ -37,13 +37,6 @@ NAV: Final = (
 """The pages in the order of the navigation: path and name."""
 
 
-class Guard(Protocol):
-    """Knows who asks, and what they may do."""
-
-    def check_host(self, request: web.Request) -> None:
-        """Refuse a request that was meant for another name."""
-
-
 class Weather(Protocol):
     """Tells what stands above every page."""
 
@@ -69,14 +62,11 @@ class Site:
 
     Parameters
     ----------
-    guard
-        Refuses who may not ask.
     weather
         What stands above every page.
     """
 
-    def __init__(self, guard: Guard, weather: Weather, clock: Clock) -> None:
-        self._guard = guard
+    def __init__(self, weather: Weather, clock: Clock) -> None:
         self._weather = weather
         self._clock = clock
         self._templates = Environment(
@@ -117,7 +107,6 @@ class Site:
     def _answering(self, look: Look) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
-                self._guard.check_host(request)
                 found = await look(request)
             except ProblemError as error:
                 found = problem(error.status, error.detail, str(error.facts.get("hint", "")))

@@ -1,0 +1,89 @@
+"""Failures: what goes wrong in a handler, told in the language of whoever asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from playwatch.web.problems import ProblemError, found_wrong, problem, title_of
+from playwatch.web.rendering import render
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MUX: Final = "/data/"
+"""Begins the paths that Mux's clients ask."""
+_MACHINES: Final = ("/api/", "/-/", MUX, "/metrics")
+_UNKNOWN: Final = web.HTTPUnauthorized.status_code
+_BOUNCE: Final = '<!doctype html><meta http-equiv="refresh" content="0"><title>Playwatch</title>\n'
+
+
+@web.middleware
+async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer by a handler, or say why not: to programs as problem details, to people as a page."""
+    try:
+        return await handler(request)
+    except Exception as error:  # noqa: BLE001 - `found_wrong` logs what is our fault
+        return told(request, found_wrong(request, error))
+
+
+def told(request: web.Request, error: ProblemError) -> web.Response:
+    """Return the answer to a request that an error ended."""
+    headers: dict[str, str] = dict(error.headers)
+    is_for_mux = request.path.lstrip("/").startswith(MUX[1:])
+    if is_for_mux:
+        answer = _mux(error)
+    elif is_machine(request):
+        answer = problem(error.status, error.detail, error.facts)
+    else:
+        answer = _page(request, error)
+    if error.status == _UNKNOWN and answer.status == _UNKNOWN:
+        scheme = 'Basic realm="Playwatch", charset="UTF-8"' if is_for_mux else "Bearer"
+        headers["WWW-Authenticate"] = scheme
+    answer.headers.update(headers)
+    return answer
+
+
+def is_machine(request: web.Request) -> bool:
+    """Return whether a program asks: by the path, or by what it accepts."""
+    if any(request.path.startswith(begin) for begin in _MACHINES):
+        return True
+    return "text/html" not in request.headers.get("Accept", "")
+
+
+def up(request: web.Request) -> str:
+    """Return the way from a page to the root, relative: it holds behind any prefix."""
+    return "../" * (request.path.count("/") - 1) or "./"
+
+
+def _mux(error: ProblemError) -> web.Response:
+    """Return an error as Mux's API does."""
+    kinds = {400: "invalid_parameters", 401: "unauthorized", 404: "not_found"}
+    body: dict[str, Any] = {
+        "error": {"type": kinds.get(error.status, "error"), "messages": [error.detail]}
+    }
+    return web.json_response(body, status=error.status)
+
+
+def _page(request: web.Request, error: ProblemError) -> web.Response:
+    if error.status == _UNKNOWN and request.method == "GET":
+        # The cookie does not travel with a link from elsewhere; it does with our own.
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            return web.Response(text=_BOUNCE, content_type="text/html")
+        wanted = quote(request.raw_path.lstrip("/"), safe="")
+        location = f"{up(request)}login?next={wanted}"
+        return web.Response(status=303, headers={"Location": location})
+    facts: Mapping[str, object] = error.facts
+    text = render(
+        "error.html.j2",
+        up=up(request),
+        title=title_of(error.status),
+        status=error.status,
+        detail=error.detail,
+        hint=str(facts.get("hint", "")),
+    )
+    return web.Response(text=text, status=error.status, content_type="text/html")
