@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from playwatch_models.classes import Direction, MetricClass, Watch
+from playwatch_models.evidence import RatioDetector
 from playwatch_models.seasonal import SeasonalDetector
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ DETECTORS: Mapping[MetricClass, Callable[[Watch], Detector]] = {
     MetricClass.MEDIAN: SeasonalDetector,
     MetricClass.COUNT: SeasonalDetector,
     MetricClass.GAUGE: SeasonalDetector,
-    MetricClass.RATIO: SeasonalDetector,
+    MetricClass.RATIO: RatioDetector,
 }
 """One line for each class of metric."""
 
