@@ -70,6 +70,21 @@ class Turn(NamedTuple):
     threshold: float
     flaps: int = 0
     is_silence: bool = False
+    is_corrected: bool = False
+
+
+@dataclass(eq=False)
+class Moment:
+    """What a decision was made on, with what came late since."""
+
+    turn: Turn
+    word: str
+    tier: int
+    at: int
+    heard_at: int
+    samples: list[Sample]
+    extremes: list[float]
+    is_contradicted: bool = False
 
 
 @dataclass
@@ -136,6 +151,11 @@ class NaiveClock:
         return self.newest_at + max(0, monotonic_ms - self.heard_ms)
 
 
+def _agrees(moment: Moment, verdict: Verdict) -> bool:
+    """Return whether a moment would be decided the same way by a verdict."""
+    return verdict.word == "CLEAR" if moment.word == "resolved" else verdict.tier >= moment.tier
+
+
 class NaiveWatch:
     """One rule: which samples count, what it says, and what follows."""
 
@@ -158,6 +178,7 @@ class NaiveWatch:
         self.extremes: dict[Group, dict[int, list[float]]] = {}
         self.unheard: set[Group] = set()
         self.began_ms: int | None = None
+        self.moments: dict[Group, list[Moment]] = {}
 
     def group_of(self, sample: Sample) -> Group | None:
         dimensions = dict(sample.dimensions)
@@ -170,11 +191,13 @@ class NaiveWatch:
 
     def take(self, counted: list[Sample], withdrawn: list[Sample], monotonic_ms: int) -> list[Turn]:
         self._begin(monotonic_ms)
+        revised: list[tuple[Group, Moment]] = []
         for owner, kept in self.kept.items():
             for sample in withdrawn:
                 if sample in kept:
                     kept.remove(sample)
                     self._forget_extreme(owner, sample)
+                    revised += self._revise(owner, sample, counts=False)
         touched: dict[Group, list[Sample]] = {}
         for sample in counted:
             group = self.group_of(sample)
@@ -185,13 +208,88 @@ class NaiveWatch:
             self.lives.setdefault(group, Life())
             if clock.first_at is None:
                 clock.first_at = min(sample.at for sample in samples)
+            self._keep(group, samples, monotonic_ms)
             for sample in samples:
-                clock.hear(sample.at, monotonic_ms)
-            for sample in samples:
-                self.kept.setdefault(group, []).append(sample)
-                self._keep_latest(sample, clock)
-                self._keep_extreme(group, sample)
-        return self.judge(list(touched), monotonic_ms)
+                revised += self._revise(group, sample, counts=True)
+        return [*self._corrected(revised), *self.judge(list(touched), monotonic_ms)]
+
+    def _keep(self, group: Group, samples: list[Sample], monotonic_ms: int) -> None:
+        clock = self.clocks[group]
+        for sample in samples:
+            clock.hear(sample.at, monotonic_ms)
+        for sample in samples:
+            self.kept.setdefault(group, []).append(sample)
+            self._keep_latest(sample, clock)
+            self._keep_extreme(group, sample)
+
+    def _revise(self, group: Group, sample: Sample, *, counts: bool) -> list[tuple[Group, Moment]]:
+        """Add a late sample to the moments it is late to, or take it out of them."""
+        newest_at = self.clocks[group].newest_at
+        assert newest_at is not None
+        revised = []
+        for moment in self.moments.get(group, []):
+            last = max(newest_at, moment.at) // self.bucket_ms
+            if sample.at >= moment.heard_at or sample.at // self.bucket_ms <= last - BUCKETS:
+                continue
+            revised.append((group, moment))
+            if not counts:
+                moment.samples.remove(sample)
+                continue
+            moment.samples.append(sample)
+            if sample.views > 0 or self.metric.merge is not Merge.MEAN:
+                moment.extremes.append(sample.value)
+        return revised
+
+    def _corrected(self, revised: list[tuple[Group, Moment]]) -> list[Turn]:
+        """Return the incidents of which late data say something else now."""
+        turns = {}
+        for group, moment in revised:
+            totals = self._sum(moment.samples, self._furthest(moment.extremes))
+            verdict = self.verdict(group, totals, moment.at)
+            if _agrees(moment, verdict) == moment.is_contradicted:
+                moment.is_contradicted = not moment.is_contradicted
+                turns[moment.turn.opened_at] = group
+        corrected = []
+        for opened_at, group in turns.items():
+            mine = [one for one in self.moments[group] if one.turn.opened_at == opened_at]
+            is_corrected = any(one.is_contradicted for one in mine)
+            turn = mine[0].turn._replace(word="corrected", is_corrected=is_corrected)
+            incident = self.lives[group].incident
+            if incident is not None and incident.opened_at == opened_at:
+                self.lives[group].incident = turn
+            for one in mine:
+                one.turn = turn
+            corrected.append(turn)
+        return corrected
+
+    def _remember(
+        self, group: Group, turn: Turn, verdict: Verdict, at: int, mine: list[Sample]
+    ) -> None:
+        moments = self.moments.setdefault(group, [])
+        for one in moments:
+            if one.turn.opened_at == turn.opened_at:
+                one.turn = turn
+        if turn.word not in {"opened", "rose", "resolved"} or self.is_latest:
+            return
+        heard_at = self.clocks[group].newest_at
+        assert heard_at is not None
+        first = at // self.bucket_ms - (BUCKETS - 1)
+        extremes = [
+            value
+            for bucket, values in self.extremes.get(group, {}).items()
+            if bucket >= first
+            for value in values
+        ]
+        tier = -1 if turn.word == "resolved" else self.lives[group].tier
+        moment = Moment(turn, turn.word, tier, at, heard_at, mine, extremes)
+        is_silence = turn.word == "opened" and turn.is_silence
+        if _agrees(moment, verdict) and not is_silence:
+            moments[:] = [
+                one
+                for one in moments
+                if (one.turn.opened_at, one.word) != (turn.opened_at, turn.word)
+            ]
+            moments.append(moment)
 
     def _begin(self, monotonic_ms: int) -> None:
         if self.began_ms is None:
@@ -217,6 +315,9 @@ class NaiveWatch:
             self.latest[sample.series] = sample
 
     def tick(self, monotonic_ms: int) -> list[Turn]:
+        for owner, moments in self.moments.items():
+            last = self.clocks[owner].now(monotonic_ms) // self.bucket_ms
+            moments[:] = [one for one in moments if one.at // self.bucket_ms > last - BUCKETS]
         for series, sample in list(self.latest.items()):
             group = self.group_of(sample)
             assert group is not None
@@ -240,22 +341,22 @@ class NaiveWatch:
         return self.silence_ms(group, monotonic_ms) >= self.rule.no_data.after_s * 1000
 
     def totals(self, group: Group, at: int) -> Totals:
+        return self._sum(self._in_window(group, at), self._extreme(group, at))
+
+    def _in_window(self, group: Group, at: int) -> list[Sample]:
         if self.is_latest:
-            mine = [sample for sample in self.latest.values() if self.group_of(sample) == group]
-        else:
-            first = at // self.bucket_ms - (BUCKETS - 1)
-            mine = [sample for sample in self.kept[group] if sample.at // self.bucket_ms >= first]
+            return [sample for sample in self.latest.values() if self.group_of(sample) == group]
+        first = at // self.bucket_ms - (BUCKETS - 1)
+        return [sample for sample in self.kept[group] if sample.at // self.bucket_ms >= first]
+
+    def _sum(self, mine: list[Sample], extreme: float | None) -> Totals:
         if self.is_mean:
             sums = sum(sample.value * sample.views for sample in mine)
         else:
             sums = sum(sample.value for sample in mine)
-        return Totals(
-            sums, sum(sample.views for sample in mine), len(mine), self._extreme(group, at)
-        )
+        return Totals(sums, sum(sample.views for sample in mine), len(mine), extreme)
 
     def _extreme(self, group: Group, at: int) -> float | None:
-        if self.aggregate not in {Aggregate.MIN, Aggregate.MAX}:
-            return None
         first = at // self.bucket_ms - (BUCKETS - 1)
         values = [
             value
@@ -263,6 +364,11 @@ class NaiveWatch:
             if bucket >= first
             for value in values
         ]
+        return self._furthest(values)
+
+    def _furthest(self, values: list[float]) -> float | None:
+        if self.aggregate not in {Aggregate.MIN, Aggregate.MAX}:
+            return None
         best = max if self.aggregate is Aggregate.MAX else min
         return best(values, default=math.nan)
 
@@ -329,7 +435,10 @@ class NaiveWatch:
             verdict = self.verdict(group, self.totals(group, at), at)
             if verdict.word != "ABSENT":
                 self.unheard.discard(group)
-            turns += self.step(group, verdict, at, monotonic_ms)
+            mine = self._in_window(group, at)
+            for turn in self.step(group, verdict, at, monotonic_ms):
+                self._remember(group, turn, verdict, at, mine)
+                turns.append(turn)
         return turns
 
     def step(  # noqa: PLR0911 - one return for each way out

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.publish import publish
 from tests.brokers import at_port
-from tests.processes import finished, playwatch
+from tests.processes import PLAYWATCH, finished, playwatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +30,19 @@ channels:
 def config_of(folder: Path, limit: int = 5, url: str = "mqtt://127.0.0.1") -> str:
     path = folder / f"above-{limit}.yaml"
     path.write_text(CONFIG.format(limit=limit, url=url))
+    return str(path)
+
+
+def long_table_of(folder: Path) -> str:
+    path = folder / "long.csv"
+    rows = [
+        f"2026-11-{day:02}T{hour:02}:{minute:02}:{second:02}Z,{METRIC},1,100,DE"
+        for day in range(1, 15)
+        for hour in range(24)
+        for minute in range(60)
+        for second in range(0, 60, 10)
+    ]
+    path.write_text("\n".join(["at,metric,value,views,country", *rows]) + "\n")
     return str(path)
 
 
@@ -119,3 +134,38 @@ async def test_a_file_that_is_there_is_not_recorded_over(tmp_path: Path) -> None
     assert code == 2
     assert "exists" in said
     assert there.read_text() == "precious"
+
+
+async def test_a_long_backtest_shows_how_far_it_is_and_can_be_stopped(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    table = long_table_of(tmp_path)
+    screen, terminal = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(PLAYWATCH, "backtest", table, "-c", config_of(tmp_path), "--html", str(report)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    try:
+        await _until_shown(screen, "samples/s")
+        process.send_signal(signal.SIGINT)
+        said = await _until_shown(screen, "nothing was written")
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        os.close(screen)
+
+    assert code == 130
+    assert "Traceback" not in said
+    assert not report.exists()
+
+
+async def _until_shown(screen: int, words: str) -> str:
+    """Return what a terminal has shown once it shows certain words."""
+    shown = ""
+    while words not in shown:
+        shown += (await asyncio.to_thread(os.read, screen, 4096)).decode()
+    return shown

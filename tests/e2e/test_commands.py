@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -49,6 +50,18 @@ async def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) 
     assert "playback_failure_percentage" in said
     assert f"{config}:8:5:" in said
     assert "trigger" in said
+
+
+async def test_the_mistakes_of_a_configuration_are_listed_for_scripts(tmp_path: Path) -> None:
+    config = tmp_path / "wrong.yaml"
+    config.write_text("mqtt: {url: mqtt://localhost}\nrulez: []\n")
+
+    code, said = await finished("check", "config", str(config), "--json")
+
+    (mistake,) = json.loads(said)["mistakes"]
+    assert code == 1
+    assert (mistake["file"], mistake["line"], mistake["column"]) == (str(config), 2, 1)
+    assert mistake["hint"] == "did you mean rules?"
 
 
 async def test_publishing_without_a_broker_is_one_sentence_and_exit_2() -> None:

@@ -124,7 +124,7 @@ def _long_stream(metrics: list[str], dice: random.Random) -> list[Happening]:
     for _ in range(dice.randint(2, 12)):
         values = dice.choice([(0, 2), (3, 5), (4, 9), (7, 9), (0, 9)])
         views = dice.choice([(0, 0), (1, 2), (5, 9)])
-        lags = _LAGS_S if dice.random() < 0.3 else [0, 1]
+        lags = dice.choice([[0, 1], [0, 1], _LAGS_S, [0, 2, 4, 8]])
         pause_ms = dice.choice([400, 1000, 1000, 3000, 10_000])
         places = dice.sample(range(len(PLACES)), dice.randint(1, 3))
         for _ in range(dice.randint(1, 20)):

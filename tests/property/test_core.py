@@ -46,6 +46,7 @@ def turn_of(change: Change, incident: Incident) -> Turn:
         threshold=incident.threshold,
         flaps=incident.flaps,
         is_silence=incident.is_silence,
+        is_corrected=bool(incident.correction),
     )
 
 

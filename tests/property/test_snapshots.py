@@ -30,6 +30,7 @@ def news(stage: Stage) -> list[tuple[object, ...]]:
             None if math.isnan(one.peak_value) else one.peak_value,
         )
         for word, one in stage.log
+        if word != "corrected"  # a restart forgets which decisions late data could reach
     ]
 
 

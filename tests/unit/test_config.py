@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from playwatch.config.check import findings
-from playwatch.config.load import SIZE_LIMIT, load_config
+from playwatch.config.files import SIZE_LIMIT
+from playwatch.config.load import load_config
 from playwatch.config.schema import (
     ConsoleSettings,
     MqttSettings,

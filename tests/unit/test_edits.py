@@ -81,6 +81,32 @@ def test_another_question_closes_the_incident_and_tells_who_was_told(after: Rule
     assert resolve.dedup_key == incident.dedup_key
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (a_rule("> 5"), a_rule("< 1", resolve="> 2")),
+        *(
+            (replace(a_rule("> 5"), on_edit=OnEdit.CLOSE), replace(after, on_edit=OnEdit.CLOSE))
+            for after in (a_rule("> 7"), a_rule("> 5", for_s=60), a_rule("> 5", min_views=7))
+        ),
+    ],
+)
+def test_an_edit_while_no_engine_runs_closes_what_a_reload_would_have(
+    before: Rule, after: Rule
+) -> None:
+    stage = open_stage(before)
+
+    assert stage.restart(after, away_s=20) == ["closed"]
+    assert len(stage.pages(Action.RESOLVE)) == 1
+
+
+def test_a_rule_that_closes_on_edit_keeps_its_incident_over_a_restart_without_one() -> None:
+    stage = open_stage(replace(a_rule("> 5"), on_edit=OnEdit.CLOSE))
+
+    assert stage.restart(away_s=20) == []
+    assert stage.is_open
+
+
 def test_a_rule_that_is_gone_closes_its_incident_with_the_key_it_was_told_with() -> None:
     stage = open_stage(a_rule("> 5"))
     edits = reload(stage, a_rule(name="other"), routes=(Route("oncall", "key-2"),))

@@ -53,6 +53,7 @@ def incident_document(incident: Incident) -> Document:
         "resolved_at": moment(incident.resolved_at),
         "ended_at": moment(incident.ended_at),
         "reason": incident.reason,
+        "correction": incident.correction,
         "summary": incident.summary,
         "runbook": incident.runbook,
         "dedup_key": incident.dedup_key,

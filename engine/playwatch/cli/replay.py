@@ -97,7 +97,7 @@ def printer(*, as_json: bool) -> Shown:
         from playwatch.cli.documents import moment
 
         for change, incident in step.turns:
-            words = incident.reason or incident.summary
+            words = incident.words_on(change)
             what = f"{change.value:<8} {incident.severity.word:<8} {incident.rule}"
             told = [
                 one.channel for one in step.changes.deliveries if one.incident_id == incident.id

@@ -61,6 +61,7 @@ def story_tables(story: IncidentStory) -> None:
         ("started", moment(incident.started_at)),
         ("opened", moment(incident.opened_at)),
         ("resolved", moment(incident.resolved_at) or "not yet"),
+        ("corrected", incident.correction or "no"),
         ("runbook", incident.runbook or "none"),
     ):
         facts.add_row(name, escape(str(value)))

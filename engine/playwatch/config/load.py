@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ValidationError
 
-from playwatch.config.document import Document, Place, read_document
-from playwatch.config.fields import Reading, Scalar
-from playwatch.config.schema import MetricSettings, RuleFile, Settings
+from playwatch.config.fields import Scalar
+from playwatch.config.files import (
+    expand,
+    items,
+    parsed,
+    problems_of,
+    reading_of,
+    rule_files,
+    validated,
+)
+from playwatch.config.schema import RuleFile, Settings
 from playwatch.config.secrets import Environment
-from playwatch.config.wording import complain_of, drop_unset
-from playwatch.core.metrics import Catalogue, Metric
+from playwatch.config.wording import drop_unset
 from playwatch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
-    from playwatch.config.document import Path as KeyPath
-
-SIZE_LIMIT: Final = 1 << 20
-"""Bytes that one file may have."""
-
-_Model = TypeVar("_Model", bound=BaseModel)
+    from playwatch.config.document import Document
+    from playwatch.config.fields import Reading
 
 
 def load_config(path: Path, *, environ: Mapping[str, str], need_secrets: bool = True) -> Settings:
@@ -50,21 +53,17 @@ def load_config(path: Path, *, environ: Mapping[str, str], need_secrets: bool = 
     if isinstance(main.value, dict):
         # So that the default path, too, starts at the folder of the file.
         main.value.setdefault("store", {})
-    rule_documents = [_read(file, environment) for file in _rule_files(main, path)]
+    rule_documents = [_read(file, environment) for file in rule_files(main, path)]
     documents = [main, *rule_documents]
-    reading = _reading(main, path.parent)
+    reading = reading_of(main, path.parent)
     if not need_secrets:
         _drop_unset(Settings, main, reading)
         for document in rule_documents:
             _drop_unset(RuleFile, document, reading)
-    settings = _validated(Settings, main, reading)
-    more = [_validated(RuleFile, document, reading) for document in rule_documents]
+    settings = validated(Settings, main, reading)
+    more = [validated(RuleFile, document, reading) for document in rule_documents]
     origins = _origins(documents)
-    problems = [
-        environment.redacted(problem)
-        for document in documents
-        for problem in sorted(document.problems, key=lambda p: (p.line, p.column, p.path))
-    ]
+    problems = problems_of(documents, environment)
     if problems or settings is None:
         raise ConfigError(problems)
     rules = (*settings.rules, *(rule for file in more if file for rule in file.rules))
@@ -74,35 +73,9 @@ def load_config(path: Path, *, environ: Mapping[str, str], need_secrets: bool = 
 
 
 def _read(path: Path, environment: Environment) -> Document:
-    """Return a file with its variables and secrets in their places."""
-    document = _parsed(path)
-    if document.value is None and not document.problems:
-        document.complain((), "the file is empty")
+    document = parsed(path)
     _drop_empty_sections(document)
-    environment.expand(document)
-    environment.read_twins(document, path.parent)
-    return document
-
-
-def _parsed(path: Path) -> Document:
-    document = Document(str(path))
-    try:
-        with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name is not valid"
-        document.complain((), f"cannot be read: {reason}")
-        return document
-    if len(content) > SIZE_LIMIT:
-        document.complain((), "is larger than 1 MiB")
-        return document
-    try:
-        return read_document(content.decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        place = Place(before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
-        document.complain_at(place, (), "is not text in UTF-8 from here on")
-        return document
+    return expand(document, path, environment)
 
 
 def _drop_empty_sections(document: Document) -> None:
@@ -111,61 +84,6 @@ def _drop_empty_sections(document: Document) -> None:
         for section in set(Settings.model_fields) - {"mqtt"}:
             if section in document.value and document.value[section] is None:
                 del document.value[section]
-
-
-def _rule_files(main: Document, path: Path) -> list[Path]:
-    """Return the files that the globs of ``rule_files`` match, each once, sorted."""
-    found: dict[Path, None] = {}
-    globs = main.value.get("rule_files") if isinstance(main.value, dict) else None
-    for number, pattern in enumerate(globs if isinstance(globs, list) else ()):
-        if not isinstance(pattern, Scalar) or pattern.missing or not pattern:
-            continue
-        matches = _matches(path.parent, pattern)
-        if not matches:
-            main.complain(("rule_files", number), f"no file matches '{pattern}'")
-        for match in matches:
-            if match.samefile(path):
-                main.complain(("rule_files", number), f"'{pattern}' matches this very file")
-            else:
-                found[match] = None
-    return list(found)
-
-
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    wanted = Path(pattern)
-    root = Path(wanted.anchor) if wanted.is_absolute() else folder
-    try:
-        matches = sorted(root.glob(str(wanted.relative_to(wanted.anchor))))
-        return [match for match in matches if match.is_file()]
-    except (ValueError, NotImplementedError, IndexError, OSError):
-        return []
-
-
-def _reading(main: Document, folder: Path) -> Reading:
-    """Return what the rules are checked against: the catalogue with its custom metrics."""
-    custom: list[Metric] = []
-    doubtful: set[str] = set()
-    for path, item in _items(main, "metrics"):
-        try:
-            settings = MetricSettings.model_validate(item, by_alias=True, by_name=False)
-            custom.append(settings.core_metric())
-        except ValidationError:
-            key = item.get("key")
-            doubtful.add(str(key).replace("-", "_"))
-        del path
-    return Reading(folder.absolute(), Catalogue(custom), frozenset(doubtful))
-
-
-def _validated(model: type[_Model], document: Document, reading: Reading) -> _Model | None:
-    """Return a document as a model; None when its mistakes were added to its problems."""
-    if document.value is None:
-        return None
-    try:
-        return model.model_validate(document.value, context=reading, by_alias=True, by_name=False)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            complain_of(detail, document, model)
-    return None
 
 
 def _drop_unset(model: type[BaseModel], document: Document, reading: Reading) -> None:
@@ -184,7 +102,7 @@ def _origins(documents: list[Document]) -> dict[tuple[str, str], tuple[str, int,
     origins: dict[tuple[str, str], tuple[str, int, int]] = {}
     for document in documents:
         for kind, section, key in _NAMED:
-            for path, item in _items(document, section):
+            for path, item in items(document, section):
                 name = item.get(key)
                 if not isinstance(name, Scalar) or not name:
                     continue
@@ -207,12 +125,3 @@ _NAMED: Final = (
     ("mute window", "mute", "name"),
     ("metric", "metrics", "key"),
 )
-
-
-def _items(document: Document, section: str) -> Iterator[tuple[KeyPath, dict[str, object]]]:
-    """Iterate over the mappings in a list at the root of a document."""
-    root = document.value
-    listed = root.get(section) if isinstance(root, dict) else None
-    for number, item in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(item, dict):
-            yield (section, number), item

@@ -10,13 +10,14 @@ from playwatch.core.decisions import Decision
 from playwatch.core.incidents import Change, Incident, Status, incident_id, incident_key
 from playwatch.core.phases import Phase
 from playwatch.core.rules import Bound
-from playwatch.core.summary import duration, summarise
+from playwatch.core.summary import duration, quantity, summarise
 from playwatch.core.verdicts import Verdict
 
 if TYPE_CHECKING:
     from playwatch.core.metrics import Metric
     from playwatch.core.rules import Rule, Threshold
     from playwatch.core.transitions import Move, Transition
+    from playwatch.core.verdicts import VerdictBatch
 
 CROSSED: Final = "crossed"
 """The metric crossed its bound; the incident opened when that had held."""
@@ -159,6 +160,25 @@ class Clerk:
             bound=incident.bound if what == OPEN_AGAIN else str(self.condition.resolve),
             reason=reason,
         )
+
+    def correction(self, change: Change, tier: int, verdicts: VerdictBatch) -> str:
+        """Return what late data say of a decision that they do not agree with.
+
+        Parameters
+        ----------
+        change, tier
+            What was decided.
+        verdicts
+            The one verdict that would be given now.
+        """
+        when, bound = "ended", self.condition.resolve
+        if change is not Change.RESOLVED:
+            when = change.value
+            bound = Bound(self.condition.comparison, self.condition.tiers[tier].limit)
+        value, views = float(verdicts.value[0]), round(float(verdicts.views[0]))
+        reading = "nothing" if math.isnan(value) else quantity(value, self.metric.unit)
+        over = "" if self.metric.measures_audience else f" over {views:,} views"
+        return f"with late data it was {reading}{over} when it {when}, not {bound}"
 
     def recovery(self, incident: Incident, move: Move) -> str:
         """Return why an incident would end, were its resolve not held back."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from playwatch.core.incidents import Change
+
 if TYPE_CHECKING:
-    from playwatch.core.incidents import Change, Incident
+    from playwatch.core.incidents import Incident
 
 WITHHELD: Final = "withheld"
 """A silence kept the trigger back."""
@@ -67,6 +69,9 @@ class Remark:
 
 def decision_of(change: Change, incident: Incident, at: int) -> Decision:
     """Return the record of a change, with the numbers that it was decided on."""
+    if change is Change.CORRECTED:
+        reason = incident.words_on(change)
+        return Decision(incident.id, at, change.value, incident.severity.word, reason=reason)
     if incident.is_open:
         return Decision(
             incident_id=incident.id,

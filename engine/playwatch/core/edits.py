@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from playwatch.core.rules import OnEdit, Threshold
-
 if TYPE_CHECKING:
     from playwatch.core.rules import Rule
 
@@ -49,13 +47,4 @@ def kind_of(before: Rule, after: Rule) -> EditKind:
     """Return what an edit from one rule to another of the same name means."""
     if before == after:
         return EditKind.SAME
-    closes = after.on_edit is OnEdit.CLOSE
-    if closes or before.scope != after.scope or _side(before) != _side(after):
-        return EditKind.REPLACED
-    return EditKind.EDITED
-
-
-def _side(rule: Rule) -> bool | None:
-    """Return whether greater values are worse; None for a learned bound."""
-    condition = rule.condition
-    return condition.comparison.is_upward if isinstance(condition, Threshold) else None
+    return EditKind.EDITED if before.scope == after.scope else EditKind.REPLACED

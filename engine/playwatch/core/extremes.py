@@ -64,6 +64,18 @@ class ExtremeWindows(RingWindows):
         extreme = self._further.reduce(np.where(inside, self.extremes[group], np.nan), axis=1)
         return super().totals(group, at)._replace(extreme=extreme)
 
+    def further(
+        self, extreme: NDArray[np.float64] | None, batch: SampleBatch
+    ) -> NDArray[np.float64] | None:
+        """Return an extreme with some samples more; one without samples is NaN."""
+        if extreme is None:
+            return None
+        return self._further.reduce(np.r_[extreme, self._measured(batch)], keepdims=True)
+
+    def _measured(self, batch: SampleBatch) -> NDArray[np.float64]:
+        """Return the values of samples; NaN for those that measure nothing."""
+        return np.where(batch.views > 0, batch.value, np.nan) if self._needs_views else batch.value
+
     def _clear(self, rows: NDArray[np.int32], entered: NDArray[np.bool_]) -> None:
         super()._clear(rows, entered)
         emptied = self.extremes[rows]
@@ -82,5 +94,4 @@ class ExtremeWindows(RingWindows):
         if sign < 0:
             extremes[slot[self.samples.reshape(-1)[slot] <= 0]] = np.nan
             return
-        value = np.where(batch.views > 0, weight, np.nan) if self._needs_views else weight
-        self._further.at(extremes, slot, value)
+        self._further.at(extremes, slot, self._measured(batch))

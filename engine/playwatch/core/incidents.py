@@ -30,6 +30,8 @@ class Change(Enum):
     """Would have ended and opened again; nobody is told."""
     RESOLVED = "resolved"
     EXPIRED = "expired"
+    CORRECTED = "corrected"
+    """Late data say otherwise (or agree again); nobody is told."""
     CLOSED = "closed"
     """Ended for a reason that is not the metric's: its rule was changed or removed."""
 
@@ -74,6 +76,9 @@ class Incident:
     is_silence
         True while it stands for missing data and not for a value; the value
         is NaN then.
+    correction
+        What late data would have changed, in words; empty while they agree
+        with what was decided.
     """
 
     id: str
@@ -105,6 +110,7 @@ class Incident:
     reason: str = ""
     flaps: int = 0
     is_silence: bool = False
+    correction: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -115,6 +121,12 @@ class Incident:
     def dedup_key(self) -> str:
         """What the receivers know it by: one per incident, never per rule."""
         return f"playwatch/{self.id}"
+
+    def words_on(self, change: Change) -> str:
+        """Return what a turn of this incident is about, in one line."""
+        if change is Change.CORRECTED:
+            return self.correction or "late data agree with what was decided again"
+        return self.reason or self.summary
 
     def ended(
         self, status: Status, *, reason: str, resolved_at: int, ended_at: int, value: float | None

@@ -268,6 +268,8 @@ class Pipeline:
         decisions = [decision for watch in self.watches for decision in watch.drain()]
         for change, incident in turns:
             decisions.append(decision_of(change, incident, at))
+            if change is Change.CORRECTED:
+                continue
             if not incident.is_open:
                 self._withheld.discard(incident.id)
                 told_of = self._told.pop(incident.id, Told())

@@ -295,14 +295,19 @@ class Rule:
 
     @property
     def scope(self) -> str:
-        """A digest of what is watched: metric, where, by, window and aggregate.
+        """A digest of what is watched, and on which side it is bad.
 
         Two rules of one name and one scope are the same rule with other
-        bounds: its incidents live on. With another scope they are closed.
+        bounds: its incidents live on. With another scope they are closed. Under
+        ``on_edit: close`` everything counts, edits made while no engine ran too.
         """
         what: tuple[object, ...] = (self.metric, self.where, self.by, self.window_s)
         if self.aggregate is not None:
             what = (*what, self.aggregate.value)
         if isinstance(self.condition, Anomaly):
             what = (*what, "anomaly", self.condition.groupings)
+        if isinstance(self.condition, Threshold) and not self.condition.comparison.is_upward:
+            what = (*what, "downward")
+        if self.on_edit is OnEdit.CLOSE:
+            what = (self,)
         return hashlib.sha256(repr(what).encode()).hexdigest()[:16]

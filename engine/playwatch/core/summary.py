@@ -55,7 +55,7 @@ def _built_in(incident: Incident) -> str:
     place = f" in {where}" if where else ""
     if incident.is_silence:
         return f"{title}{place}: {incident.bound}"
-    reading = f"{title} {_number(incident.measured_value)}{_unit(incident.unit)}"
+    reading = f"{title} {quantity(incident.measured_value, incident.unit)}"
     if incident.unit == "viewers":
         return f"{reading} ({incident.bound}){place}"
     views = f"{incident.sample_size:,} {'view' if incident.sample_size == 1 else 'views'}"
@@ -88,6 +88,11 @@ def _fields(incident: Incident) -> dict[str, str | float | int]:
         "metric": incident.measurement,
         "severity": incident.severity.word,
     }
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a value with its unit, in as many digits as people read."""
+    return f"{_number(value)}{_unit(unit)}"
 
 
 def _number(value: float) -> str:

@@ -11,6 +11,7 @@ from playwatch.core.casebook import Casebook
 from playwatch.core.clerk import Clerk
 from playwatch.core.extremes import ExtremeWindows
 from playwatch.core.groups import NO_GROUP, GroupTable
+from playwatch.core.hindsight import Hindsight
 from playwatch.core.lifecycle import LifecycleState
 from playwatch.core.metrics import Merge
 from playwatch.core.rules import Aggregate, NoDataPolicy, Threshold
@@ -68,6 +69,7 @@ class Watch:
         )
         self._cases = Casebook()
         self.open = self._cases.open
+        self._hindsight = Hindsight(self.windows)
         self.counts_after = counts_after
         self._began_ms: int | None = None
         self._silent_at_ms = NEVER
@@ -83,6 +85,8 @@ class Watch:
         if not len(batch):
             return group, 0
         late = self.windows.add(group, batch, monotonic_ms)
+        if self._hindsight:
+            self._hindsight.revise(group, batch, 1)
         return np.unique(group) if len(group) > 1 else group, late
 
     def reserve(self) -> None:
@@ -103,13 +107,14 @@ class Watch:
         if rule.no_data.policy is NoDataPolicy.OPEN and not self.phases.is_armed[group].all():
             # One that is heard again with an old time may be due before all others.
             self._silent_at_ms = NEVER
+        turns = self._hindsight.corrected(self.open, self._clerk) if self._hindsight else []
         stepped = self.phases.step(verdicts, silence_ms)
         for move in stepped.moves:
             self._cases.note(self._clerk, move)
-        return [
-            self._cases.turn(self._clerk, one, self.groups.breakdowns(one.group))
-            for one in stepped.transitions
-        ]
+        for one in stepped.transitions:
+            turns.append(self._cases.turn(self._clerk, one, self.groups.breakdowns(one.group)))
+            self._hindsight.note(one, turns[-1], verdicts, totals)
+        return turns
 
     def values(self, group: Touched, monotonic_ms: int) -> NDArray[np.float64]:
         """Return the value of some groups now; NaN without data or with too few views."""
@@ -123,6 +128,8 @@ class Watch:
         """Judge the groups that time alone can move."""
         if isinstance(self.windows, LatestWindows):
             self.windows.forget(monotonic_ms)
+        if self._hindsight:
+            self._hindsight.forget(monotonic_ms)
         silent = self._silent(monotonic_ms)
         if self.phases.is_idle and not len(silent):
             return []
@@ -155,6 +162,7 @@ class Watch:
         phases.carry(self.phases, [0, *sources[1:]])
         self.rule, self.condition, self.phases = rule, rule.condition, phases
         self._silent_at_ms = NEVER
+        self._hindsight = Hindsight(self.windows)
         for group, incident in self.open.items():
             phases.tier[group] = self._tier_of(incident)
 
@@ -238,7 +246,10 @@ class Watch:
         for row, emptied_at in self._emptied_at.items():
             was_counted &= (group != row) | (batch.at > emptied_at)
         if was_counted.any():
-            self.windows.withdraw(group[was_counted], batch.take(was_counted))
+            group, batch = group[was_counted], batch.take(was_counted)
+            self.windows.withdraw(group, batch)
+            if self._hindsight:
+                self._hindsight.revise(group, batch, -1)
 
     @property
     def _clerk(self) -> Clerk:

@@ -209,6 +209,17 @@ class RingWindows:
         """Return which windows are covered and have been filled for their whole length."""
         return self.clocks.fills(group, self._start(at))
 
+    def weights(self, batch: SampleBatch) -> NDArray[np.float64]:
+        """Return what each sample adds to the sum of its bucket."""
+        return batch.value * batch.views if self._weighs_by_views else batch.value
+
+    def further(
+        self, extreme: NDArray[np.float64] | None, batch: SampleBatch
+    ) -> NDArray[np.float64] | None:
+        """Return an extreme with some samples more; None where nobody asks for one."""
+        del batch
+        return extreme
+
     def _start(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
         return (at // self.bucket_ms - (BUCKETS - 1)) * self.bucket_ms
 
@@ -239,7 +250,7 @@ class RingWindows:
         inside = bucket > self.head[group] - BUCKETS
         if not inside.all():
             group, bucket, batch = group[inside], bucket[inside], batch.take(inside)
-        weight = batch.value * batch.views if self._weighs_by_views else batch.value
+        weight = self.weights(batch)
         slot = group.astype(np.int64) * BUCKETS + bucket % BUCKETS
         self._fill(slot, batch, weight, sign)
         return len(group)

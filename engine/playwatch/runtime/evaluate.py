@@ -275,7 +275,7 @@ class Evaluator:
                 incident.severity.word,
                 incident.rule,
                 incident.id,
-                incident.reason or incident.summary,
+                incident.words_on(change),
             )
             if change is Change.OPENED:
                 self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()

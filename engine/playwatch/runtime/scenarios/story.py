@@ -70,7 +70,7 @@ class Story:
                 words = _words(*turn) if turn else ""
                 self._add(at_ms, watch.rule.name, breakdowns, f"{what}{words}")
         for change, incident in step.turns:
-            if change in {Change.ROSE, Change.CLOSED, Change.FLAPPED}:
+            if change in {Change.ROSE, Change.CLOSED, Change.FLAPPED, Change.CORRECTED}:
                 what = f"{change.value}{_words(change, incident)}"
                 self._add(at_ms, incident.rule, incident.breakdowns, what)
         for delivery in step.changes.deliveries:
@@ -124,4 +124,6 @@ def _words(change: Change, incident: Incident) -> str:
         return f": {incident.severity.word}, {incident.bound}"
     if change is Change.FLAPPED:
         return f": {incident.flaps}"
+    if change is Change.CORRECTED:
+        return f": {incident.words_on(change)}"
     return f": {incident.reason}" if incident.reason else ""
