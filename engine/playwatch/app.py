@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from playwatch.ports import Clock, Store
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.outbox import Outbox
-    from playwatch.runtime.readings import Readings
     from playwatch.runtime.reload import Reloader
     from playwatch.runtime.self_watch import SelfWatch
     from playwatch.telemetry import Telemetry
@@ -128,7 +127,7 @@ async def running(
         pages = works.pages(evaluator, reloader, desk, health, source)
         parts: list[Part] = [Operations(works.telemetry, health), api, pages]
         web_url = await _web(settings.web, parts, clock, stack)
-        async with _at_work(evaluator, outbox, self_watch, source, pages.readings):
+        async with _at_work(evaluator, outbox, self_watch, source, pages):
             yield Engine(source.name, web_url, health, works.telemetry, reloader)
 
 
@@ -138,7 +137,7 @@ async def _at_work(
     outbox: Outbox,
     self_watch: SelfWatch,
     source: MqttSource,
-    readings: Readings,
+    pages: Pages,
 ) -> AsyncIterator[None]:
     """Run every loop while the context lasts, then stop them in order."""
     async with asyncio.TaskGroup() as tasks:
@@ -149,7 +148,8 @@ async def _at_work(
             tasks.create_task(evaluator.tick(), name="tick"),
             tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
             tasks.create_task(watching, name="self watch"),
-            tasks.create_task(readings.run(), name="readings"),
+            tasks.create_task(pages.readings.run(), name="readings"),
+            tasks.create_task(pages.news.run(), name="news"),
         ]
         subscription = tasks.create_task(source.run(), name="subscribe")
         try:

@@ -16,6 +16,7 @@ from playwatch.ingest.recordings_writer import RecordingWriter
 from playwatch.runtime.dry import DryChannel
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.keys import configured_keys, former_channels
+from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
 from playwatch.runtime.readings import Readings
 from playwatch.runtime.refused import RefusalLog
@@ -149,6 +150,7 @@ class Works:
             health=health,
             telemetry=self.telemetry,
             readings=Readings(lambda: evaluator.pipeline.watches, self._clock),
+            news=News(lambda: evaluator.pipeline.open_incidents, self._clock),
             sources=[source],
             clock=self._clock,
         )

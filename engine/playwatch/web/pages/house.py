@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from playwatch.runtime.series_index import SeriesIndex
+from playwatch.web.events import EventStream
 from playwatch.web.pages.channels import ChannelPages
 from playwatch.web.pages.incidents import IncidentPages
 from playwatch.web.pages.rules import RulePages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.health import EngineHealth
+    from playwatch.runtime.news import News
     from playwatch.runtime.outbox import Outbox
     from playwatch.runtime.readings import Readings
     from playwatch.runtime.reload import Reloader
@@ -41,14 +43,16 @@ class Pages:
     health: EngineHealth
     telemetry: Telemetry
     readings: Readings
+    news: News
     sources: Sequence[Source]
     clock: Clock
 
     def add_to(self, app: web.Application) -> None:
         """Add every page to an application."""
         index, settings = SeriesIndex(self.evaluator), self.reloader.settings
-        site = Site(self, self.clock)
+        site = Site(self, self.clock, self.news)
         site.add_to(app)
+        EventStream(self.news).add_to(app)
         site.get(app, "/", _front)
         IncidentPages(self.store, self.readings, self.clock).add_to(site, app)
         SeriesPages(index).add_to(site, app)

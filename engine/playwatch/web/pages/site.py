@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from playwatch.ports import Clock
+    from playwatch.runtime.news import News
 
     Look = Callable[[web.Request], Awaitable["Page | web.StreamResponse"]]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,6 +36,14 @@ NAV: Final = (
     ("status", "Status"),
 )
 """The pages in the order of the navigation: path and name."""
+
+
+LIVE: Final = "X-Live"
+"""The header of a page that brings itself up to date."""
+
+_FINE: Final = 200
+_FRESH_MS: Final = 2_000
+_MOST_SHARED: Final = 64
 
 
 class Weather(Protocol):
@@ -64,9 +73,13 @@ class Site:
     ----------
     weather
         What stands above every page.
+    news
+        Says when a page that is shown live is out of date.
     """
 
-    def __init__(self, weather: Weather, clock: Clock) -> None:
+    def __init__(self, weather: Weather, clock: Clock, news: News) -> None:
+        self._news = news
+        self._shared: dict[str, tuple[int, int, str]] = {}
         self._weather = weather
         self._clock = clock
         self._templates = Environment(
@@ -106,6 +119,9 @@ class Site:
 
     def _answering(self, look: Look) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
+            shared = self._current(request)
+            if shared is not None:
+                return web.Response(text=shared, content_type="text/html")
             try:
                 found = await look(request)
             except ProblemError as error:
@@ -124,6 +140,7 @@ class Site:
         return answer
 
     def _rendered(self, request: web.Request, page: Page) -> web.Response:
+        is_live = LIVE in request.headers
         frame = {
             "root": root_of(request),
             "here": request.path.split("/")[1],
@@ -135,7 +152,29 @@ class Site:
             "complaints": self._weather.complaints(),
         }
         text = self._templates.get_template(page.template).render({**frame, **page.facts})
+        if is_live and page.status == _FINE:
+            self._share(request, text)
         return web.Response(text=text, content_type="text/html", status=page.status)
+
+    def _current(self, request: web.Request) -> str | None:
+        """Return a page that another one who watches it was just sent; None when there is none.
+
+        Notes
+        -----
+        Fifty who watch one page ask for it within the same tenth of a second.
+        What is shared is made for nobody: it holds no word of any session.
+        """
+        held = self._shared.get(request.path_qs) if LIVE in request.headers else None
+        if held is None:
+            return None
+        number, made_ms, text = held
+        is_new = self._clock.monotonic_ms() - made_ms < _FRESH_MS
+        return text if is_new and number == self._news.number else None
+
+    def _share(self, request: web.Request, text: str) -> None:
+        if len(self._shared) >= _MOST_SHARED:
+            self._shared.clear()
+        self._shared[request.path_qs] = (self._news.number, self._clock.monotonic_ms(), text)
 
 
 def problem(status: int, detail: str, hint: str = "") -> Page:

@@ -1,2 +1,75 @@
-// Live pages: hears what changes, and puts the server's own HTML in place of
+// Live pages: hears what changes, and puts the server's own HTML in the place of
 // what it shows. Without this script every page works by loading it again.
+
+const root = document.body.dataset.root;
+const live = document.getElementById("live");
+
+function say(state, words) {
+  live.dataset.state = state;
+  live.textContent = words;
+}
+
+let isBusy = false;
+let isStale = false;
+let wait = 0;
+
+/** Bring every part marked `data-live` up to date; soon, and once for many reasons. */
+function refresh() {
+  if (document.hidden || isBusy) {
+    isStale = true;
+    return;
+  }
+  clearTimeout(wait);
+  wait = setTimeout(load, 100);
+}
+
+async function load() {
+  isBusy = true;
+  isStale = false;
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+    if (answer.ok && !answer.redirected) {
+      put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      document.dispatchEvent(new CustomEvent("refreshed"));
+    }
+  } catch {
+    // The engine is away for a moment; the stream says when it is back.
+  } finally {
+    isBusy = false;
+    if (isStale) refresh();
+  }
+}
+
+function put(fresh) {
+  for (const after of fresh.querySelectorAll("[data-live]")) {
+    const before = document.querySelector(`[data-live="${after.dataset.live}"]`);
+    if (!before || before.innerHTML === after.innerHTML) continue;
+    const held = before.contains(document.activeElement) ? document.activeElement : null;
+    const scrolled = [...before.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+    before.replaceChildren(...after.childNodes);
+    before.querySelectorAll(".scroll").forEach((one, number) => {
+      one.scrollLeft = scrolled[number] ?? 0;
+    });
+    if (held) find(before, held)?.focus({ preventScroll: true });
+  }
+}
+
+/** Return what stands for an element after its part was replaced, so that it keeps the focus. */
+function find(part, held) {
+  const same = (one) =>
+    one.tagName === held.tagName &&
+    ["href", "value", "aria-label"].every((key) => one.getAttribute(key) === held.getAttribute(key));
+  return [...part.querySelectorAll("a, button, [tabindex]")].find(same);
+}
+
+const source = new EventSource(`${root}events`);
+source.addEventListener("open", () => say("on", "live"));
+source.addEventListener("error", () => say("lost", "not live: trying again"));
+for (const kind of ["incident", "values", "reset"]) source.addEventListener(kind, refresh);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && isStale) refresh();
+});
+addEventListener("pagehide", () => source.close());
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
