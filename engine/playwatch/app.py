@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.reload import Reloader
     from playwatch.runtime.self_watch import SelfWatch
     from playwatch.telemetry import Telemetry
+    from playwatch.web.pages.house import Pages
     from playwatch.web.server import Part
 
 GRACE_S: Final = 10.0
