@@ -149,14 +149,14 @@ async def _at_work(
             tasks.create_task(evaluator.tick(), name="tick"),
             tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
             tasks.create_task(watching, name="self watch"),
-            tasks.create_task(pages.readings.run(), name="readings"),
-            tasks.create_task(pages.news.run(), name="news"),
+            tasks.create_task(pages.run(), name="pages"),
         ]
         subscription = tasks.create_task(source.run(), name="subscribe")
         try:
             yield
         finally:
             await _stop(evaluator, loops, outbox, subscription)
+            await pages.stop()
 
 
 async def _stop(

@@ -15,6 +15,7 @@ from playwatch.core.series import SeriesTable
 from playwatch.ingest.recordings_writer import RecordingWriter
 from playwatch.runtime.dry import DryChannel
 from playwatch.runtime.evaluate import Evaluator
+from playwatch.runtime.history import HistoryKeeper
 from playwatch.runtime.keys import configured_keys, former_channels
 from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
@@ -22,6 +23,7 @@ from playwatch.runtime.readings import Readings
 from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
+from playwatch.store.history import History
 from playwatch.store.keyring import KeyRing
 from playwatch.telemetry import Telemetry
 from playwatch.web.pages.house import Pages
@@ -140,7 +142,9 @@ class Works:
         health: EngineHealth,
         source: Source,
     ) -> Pages:
-        """Return what people look at; its readings are yet to run."""
+        """Return what people look at; its loops are yet to run."""
+        readings = Readings(lambda: evaluator.pipeline.watches, self._clock)
+        history = self._history(evaluator, readings)
         return Pages(
             reloader=reloader,
             store=self._store,
@@ -149,11 +153,23 @@ class Works:
             outbox=self.outbox,
             health=health,
             telemetry=self.telemetry,
-            readings=Readings(lambda: evaluator.pipeline.watches, self._clock),
+            readings=readings,
+            history=history,
             news=News(lambda: evaluator.pipeline.open_incidents, self._clock),
             sources=[source],
             clock=self._clock,
         )
+
+    def _history(self, evaluator: Evaluator, readings: Readings) -> HistoryKeeper | None:
+        """Return the keeper of a history, where one is to be kept."""
+        store = self._settings.store
+        if self._is_dry_run or not store.retention.history:
+            return None
+        history = History.open(store.history_path)
+        self._stack.callback(history.close)
+        keeper = HistoryKeeper(history, evaluator, readings, self._clock, store.retention.history)
+        evaluator.keep = keeper.count
+        return keeper
 
     def _open_one(self, one: ChannelSettings) -> Channel:
         page_url = self._settings.web.page_url

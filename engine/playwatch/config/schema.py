@@ -27,6 +27,7 @@ from playwatch.config.fields import (
 from playwatch.config.measures import MetricSettings
 from playwatch.config.mute import MuteSettings
 from playwatch.config.quiet import QuietField  # noqa: TC001 - pydantic reads it
+from playwatch.config.retention import RetentionSettings
 from playwatch.config.rules import RuleSettings
 from playwatch.config.topics import check_broker_url, check_topic_filter
 from playwatch.config.web import WebSettings
@@ -44,6 +45,7 @@ __all__ = [
     "MqttSettings",
     "MuteSettings",
     "PagerDutySettings",
+    "RetentionSettings",
     "RuleSettings",
     "Settings",
     "StoreSettings",
@@ -168,9 +170,15 @@ class MqttSettings(Strict):
 
 
 class StoreSettings(Strict):
-    """Where incidents and deliveries are kept."""
+    """Where incidents and deliveries are kept, and for how long."""
 
     path: FilePath = Field(default=Path("playwatch.db"), validate_default=True)
+    retention: RetentionSettings = RetentionSettings()
+
+    @property
+    def history_path(self) -> Path:
+        """The file of the history, beside the store."""
+        return self.path.with_name(f"{self.path.stem}-history.db")
 
 
 class LimitSettings(Strict):

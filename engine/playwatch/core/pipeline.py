@@ -85,6 +85,8 @@ class Pipeline:
         quiet: Sequence[Silence | MuteWindow] = (),
     ) -> None:
         self.series = series
+        self.settled: Settled | None = None
+        """What of the newest batch counted; None when it was empty."""
         self.quiet = tuple(quiet)
         self._installation = installation
         self._route(routes)
@@ -104,9 +106,10 @@ class Pipeline:
 
     def take(self, batch: SampleBatch, now: Instant) -> Step:
         """Count a batch of samples and judge the groups that it touched."""
+        self.settled = None
         if not len(batch):
             return Step()
-        settled = settle(self.series, batch)
+        settled = self.settled = settle(self.series, batch)
         turns: list[Turn] = []
         late = 0
         for metric, part in self._by_metric_of(settled):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from playwatch.core.intake import Intake, Intaken
     from playwatch.core.metrics import Catalogue
     from playwatch.core.pipeline import Pipeline, Step
+    from playwatch.core.replacement import Settled
     from playwatch.core.routing import Route
     from playwatch.core.rules import Rule
     from playwatch.core.sequences import SequenceTracker
@@ -101,6 +102,8 @@ class Evaluator:
         self._recorder = recorder
         self._heard = heard
         self._extra_parts = extra_parts
+        self.keep: Callable[[Settled], None] = lambda _: None
+        """Called with the samples that each read counted."""
         self._turn = asyncio.Lock()
         self._can_store = True
 
@@ -227,6 +230,8 @@ class Evaluator:
         step = self._pipeline.take(intaken.batch, now)
         self._telemetry.evaluation.observe((self._clock.monotonic_ms() - now.monotonic_ms) / 1000)
         self._count(intaken, step, now)
+        if (settled := self._pipeline.settled) is not None:
+            self.keep(settled)
         await self._conclude(step)
         arrivals.acknowledge()
 

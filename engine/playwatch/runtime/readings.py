@@ -175,6 +175,14 @@ class Readings:
                 values.append(value)
         return times, values
 
+    def newest(self) -> list[tuple[str, list[Group], NDArray[np.float32]]]:
+        """Return the newest values that are kept: rule, groups and their values."""
+        kept = self._looks[-1].kept if self._looks else {}
+        return [
+            (rule, [watch.groups.breakdowns(int(row)) for row in rows], values)
+            for rule, (watch, rows, values) in kept.items()
+        ]
+
     def _forget(self, watches: Sequence[Watch]) -> None:
         """Drop what was read of rules that are gone, or watch something else."""
         known = {watch.rule.name: watch for watch in watches}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.health import EngineHealth
+    from playwatch.runtime.history import HistoryKeeper
     from playwatch.runtime.news import News
     from playwatch.runtime.outbox import Outbox
     from playwatch.runtime.readings import Readings
@@ -44,6 +46,7 @@ class Pages:
     telemetry: Telemetry
     readings: Readings
     news: News
+    history: HistoryKeeper | None
     sources: Sequence[Source]
     clock: Clock
 
@@ -69,6 +72,19 @@ class Pages:
             settings.store.path,
             self.clock,
         ).add_to(site, app)
+
+    async def run(self) -> None:
+        """Keep what the pages show up to date, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.readings.run(), name="readings")
+            tasks.create_task(self.news.run(), name="news")
+            if self.history is not None:
+                tasks.create_task(self.history.run(), name="history")
+
+    async def stop(self) -> None:
+        """Write down what is left."""
+        if self.history is not None:
+            await self.history.flush()
 
     def open_count(self) -> int:
         """Return how many incidents are open."""

@@ -1,0 +1,33 @@
+"""How long things are kept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from playwatch.config.fields import Seconds, Strict
+
+_DAY_S: Final = 86_400.0
+_LONGEST_S: Final = 20 * 366 * _DAY_S
+
+
+class RetentionSettings(Strict):
+    """How long things are kept; what is open or still to be sent always is.
+
+    Attributes
+    ----------
+    incidents
+        Ended incidents with all that was decided, sent and said about them.
+    deliveries
+        The attempts of deliveries whose incident has ended, and dead letters.
+    history
+        One-minute samples of every series; 0 keeps none.
+    audit
+        Silences that are over, and other things that people did.
+    """
+
+    incidents: Seconds = Field(default=400 * _DAY_S, ge=3600, le=_LONGEST_S)
+    deliveries: Seconds = Field(default=90 * _DAY_S, ge=3600, le=_LONGEST_S)
+    history: Seconds = Field(default=14 * _DAY_S, ge=0, le=_LONGEST_S)
+    audit: Seconds = Field(default=400 * _DAY_S, ge=3600, le=_LONGEST_S)
