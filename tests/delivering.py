@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
+from playwatch.channels.http import PostLimits
 from playwatch.channels.pagerduty import PagerDutyChannel
 from playwatch.core.deliveries import Action, Changes, Delivery, DeliveryStatus, Sent
 from playwatch.demo.listener import Listener
@@ -78,9 +79,15 @@ def pagerduty(
     name: str = "on-call",
     key: str = KEY,
     key_of: Callable[[str], str | None] = lambda _: None,
+    limits: PostLimits = QUICK,
 ) -> PagerDutyChannel:
     settings = pagerduty_settings(url, key).model_copy(update={"name": name})
-    return PagerDutyChannel(settings, clock=clock, limits=QUICK, key_of=key_of)
+    return PagerDutyChannel(settings, clock=clock, limits=limits, key_of=key_of)
+
+
+def patient(url: str, clock: HandClock, name: str = "on-call", key: str = KEY) -> PagerDutyChannel:
+    """Return a channel with the time limits of the product: a busy machine trips none."""
+    return pagerduty(url, clock, name, key, limits=PostLimits())
 
 
 def message(

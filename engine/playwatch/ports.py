@@ -182,6 +182,9 @@ class Store(Protocol):
     async def pending(self, channel: str) -> dict[str, int]:
         """Return the ids of what a channel has yet to send, and when each was decided."""
 
+    async def attempted(self, channel: str, since: int) -> list[tuple[str, int]]:
+        """Return the newest attempts of a channel that ended after a moment: key and end."""
+
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
 

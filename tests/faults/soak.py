@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from playwatch.core.deliveries import Action
 from playwatch.core.rules import Severity
 from playwatch.demo.stand_in import StandIn
+from playwatch.runtime.admission import CONCURRENT
 from playwatch.runtime.outbox import Outbox
 from playwatch.telemetry import Telemetry
 from tests.delivering import message, pagerduty, put, seeded, soon, turn
@@ -71,7 +72,8 @@ class Soak:
             await self._live(server, 0, is_last=True)
             assert_true(server, self._still_open.values())
             assert len(server.pages) == self.opened
-            assert busiest_minute(server) <= 100
+            # What was out when a process died is not known to the next.
+            assert busiest_minute(server) <= 100 + CONCURRENT
             self.requests = server.requests
 
     async def _live(self, server: StandIn, steps: int, *, is_last: bool = False) -> int:

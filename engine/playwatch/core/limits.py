@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 WINDOW_MS: Final = 60_000
 
@@ -45,6 +48,11 @@ class SlidingWindow:
         if room is None or room > 0:
             return now_ms
         return self._ended[0] + self._window_ms if self._ended else None
+
+    def recall(self, ended: Iterable[int]) -> None:
+        """Count calls that had ended before this window was made."""
+        if self.limit is not None:
+            self._ended = deque(sorted([*self._ended, *ended]))
 
     def begin(self) -> None:
         """Count a call that begins."""

@@ -10,7 +10,7 @@ from playwatch.runtime.traffic import ring
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from playwatch.core.deliveries import Attempt
     from playwatch.ports import Channel, Clock
@@ -51,6 +51,13 @@ class Admission:
         self._asks_one = False
         self.endpoint: Endpoint = self._traffic.endpoint(channel)
         self._traffic.join(channel)
+
+    def recall(self, attempts: Iterable[tuple[str, int]]) -> None:
+        """Count what an earlier process sent in the last minute: key, and end by the wall clock."""
+        now_ms, now_at = self._clock.monotonic_ms(), self._clock.wall_ms()
+        for key_fingerprint, ended_at in attempts:
+            gate = self._traffic.gate(self._channel, key_fingerprint)
+            gate.window.recall([now_ms - max(0, now_at - ended_at)])
 
     @property
     def has_one_key(self) -> bool:

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Final
 from playwatch.core.backoff import after
 from playwatch.core.confirmations import AMBIGUOUS, is_confirmation
 from playwatch.core.deliveries import Action, Retry, Sent
+from playwatch.core.limits import WINDOW_MS
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord
 from playwatch.runtime.admission import Admission
@@ -170,6 +171,8 @@ class Lane:
         """Learn what an earlier process left: what nobody here has announced."""
         pending = await self._store.pending(self._channel.name)
         self._left = {each for each in pending if not self._log.expects(each)}
+        since = self._clock.wall_ms() - WINDOW_MS
+        self._admission.recall(await self._store.attempted(self._channel.name, since))
         self._log.expect_ids(pending)
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> float | None:

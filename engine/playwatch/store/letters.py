@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
+    from playwatch.ports import AttemptRecord
 
 _T = TypeVar("_T")
 
@@ -30,6 +31,11 @@ class SqliteLetters:
         """Return the ids of what a channel has yet to send, and when each was decided."""
         found = await self._rows("pending_of_channel", {"channel": channel})
         return {row["id"]: row["created_at"] for row in found}
+
+    async def attempted(self, channel: str, since: int) -> list[tuple[str, int]]:
+        """Return the newest attempts of a channel that ended after a moment: key and end."""
+        found = await self._rows("attempted", {"channel": channel, "since": since})
+        return [(row["key_fingerprint"], row["at"]) for row in found]
 
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
@@ -92,6 +98,7 @@ class MemoryLetters:
 
     _incidents: dict[str, Incident]
     _deliveries: dict[str, Delivery]
+    _attempts: list[AttemptRecord]
 
     async def pending(self, channel: str) -> dict[str, int]:
         """Return the ids of what a channel has yet to send, and when each was decided."""
@@ -100,6 +107,14 @@ class MemoryLetters:
             for each in self._deliveries.values()
             if each.channel == channel and each.status is DeliveryStatus.PENDING
         }
+
+    async def attempted(self, channel: str, since: int) -> list[tuple[str, int]]:
+        """Return the newest attempts of a channel that ended after a moment: key and end."""
+        return [
+            (each.delivery.key_fingerprint, each.at)
+            for each in self._attempts
+            if each.delivery.channel == channel and each.at > since
+        ]
 
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""

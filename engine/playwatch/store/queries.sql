@@ -239,6 +239,13 @@ SELECT * FROM silences WHERE ends_at > :after ORDER BY number;
 -- What a channel has yet to send, and when each was decided.
 SELECT id, created_at FROM deliveries WHERE channel = :channel AND status = 'pending';
 
+-- name: attempted
+-- The attempts of a channel that ended after a moment, among the newest of all.
+SELECT deliveries.key_fingerprint, newest.at
+FROM (SELECT delivery_id, at FROM attempts ORDER BY number DESC LIMIT 10000) AS newest
+JOIN deliveries ON deliveries.id = newest.delivery_id
+WHERE newest.at > :since AND deliveries.channel = :channel;
+
 -- name: letters
 -- Deliveries of some statuses (words as JSON), in the order they were decided.
 SELECT * FROM deliveries INDEXED BY deliveries_by_status
