@@ -212,9 +212,10 @@ class Lane:
             now_ms = self._clock.monotonic_ms()
             # Something else may be due before that.
             return max(0, min([*known, now_ms + _SOON_MS]) - now_ms) / 1000
-        next_at = await self._store.next_due_at(self._channel.name, set(self._busy))
+        announced, busy = self._log.announced, set(self._busy)
+        next_at = await self._store.next_due_at(self._channel.name, busy)
         if next_at is None:
-            if not self._busy:
+            if not busy and announced == self._log.announced:
                 self._log.forget()
             return None
         wait_ms = max(0, next_at - self._steady_at())

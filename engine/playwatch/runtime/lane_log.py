@@ -31,6 +31,8 @@ class LaneLog:
 
     Attributes
     ----------
+    announced
+        How often something was said to be in the queue.
     misconfigured
         What the operator has to do; empty while nothing.
     given_up
@@ -46,6 +48,7 @@ class LaneLog:
         self._endpoint = endpoint
         self._expected: dict[str, int] = {}
         self._told_away = False
+        self.announced = 0
         self.misconfigured = ""
         self.given_up = 0
         self._dead = telemetry.deliveries_dead.labels(channel)
@@ -77,6 +80,7 @@ class LaneLog:
 
     def expect_ids(self, created: Mapping[str, int]) -> None:
         """Count what is in the queue, by id, with the moment it was decided."""
+        self.announced += 1
         self._expected.update(created)
 
     def forget(self) -> None:
