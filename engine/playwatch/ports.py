@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Decision, Remark
     from playwatch.core.deliveries import Attempt, Changes, Delivery, DeliveryStatus
     from playwatch.core.incidents import Incident, Status
@@ -152,6 +153,37 @@ class IncidentStory:
     remarks: Sequence[Remark] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class StoredChannel:
+    """A channel that was added at run time.
+
+    Attributes
+    ----------
+    settings
+        As in a configuration file, with every secret masked.
+    key_fingerprint
+        Finds its secrets in the key ring; empty for a service without any.
+    is_enabled
+        False while it is told nothing new.
+    """
+
+    name: str
+    settings: Mapping[str, object]
+    key_fingerprint: str
+    is_enabled: bool
+    added_at: int
+    added_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries of the audit to list, newest first; of one subject, or of all."""
+
+    subject: str | None = None
+    limit: int = 100
+    offset: int = 0
+
+
 class Store(Protocol):
     """Keeps incidents, deliveries and snapshots over restarts.
 
@@ -162,7 +194,7 @@ class Store(Protocol):
         """Return the random name made when the store was created."""
 
     async def commit(self, changes: Changes) -> None:
-        """Store incidents, deliveries and decisions in one durable transaction."""
+        """Store incidents, deliveries, decisions and audit in one durable transaction."""
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Store ended attempts and the new state of their deliveries, in one transaction."""
@@ -188,10 +220,10 @@ class Store(Protocol):
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
 
-    async def replay(self, ids: Sequence[str], at: int) -> int:
+    async def replay(self, ids: Sequence[str], at: int, audit: AuditEntry | None = None) -> int:
         """Queue dead deliveries again, with what came after each; return how many were dead."""
 
-    async def purge(self, ids: Sequence[str]) -> int:
+    async def purge(self, ids: Sequence[str], audit: AuditEntry | None = None) -> int:
         """Remove dead deliveries; a trigger stays while its incident is open."""
 
     async def keys_in_use(self) -> dict[str, set[str]]:
@@ -201,7 +233,7 @@ class Store(Protocol):
         """Return every incident that is open."""
 
     async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
-        """Return the trigger deliveries of these incidents, whatever their status."""
+        """Return the triggers of these incidents, whatever their status, and withdrawals."""
 
     async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
         """Return which of these incidents have a trigger that a silence keeps back."""
@@ -212,17 +244,34 @@ class Store(Protocol):
     async def incident(self, incident_id: str) -> IncidentStory | None:
         """Return one incident with its whole record; None when unknown."""
 
-    async def add_remark(self, remark: Remark) -> None:
+    async def add_remark(self, remark: Remark, audit: AuditEntry | None = None) -> None:
         """Add what a person said to the record of a stored incident."""
 
-    async def add_silence(self, silence: Silence) -> None:
+    async def add_silence(self, silence: Silence, audit: AuditEntry | None = None) -> None:
         """Store a new silence."""
 
-    async def end_silence(self, silence_id: str, at: int) -> Silence | None:
+    async def end_silence(
+        self, silence_id: str, at: int, audit: AuditEntry | None = None
+    ) -> Silence | None:
         """Let a silence end at a moment unless it has; None when unknown."""
 
     async def silences(self, after: int) -> list[Silence]:
         """Return silences that end after a moment, in the order they were made."""
+
+    async def channels(self) -> list[StoredChannel]:
+        """Return the channels that were added at run time, in that order."""
+
+    async def put_channel(self, channel: StoredChannel, entry: AuditEntry) -> None:
+        """Store a channel, or its later state, and who wanted it."""
+
+    async def drop_channel(self, name: str, entry: AuditEntry) -> None:
+        """Remove a channel that was added at run time; what it is owed still goes out."""
+
+    async def audit(self, query: AuditQuery) -> list[AuditEntry]:
+        """Return entries of the audit, the newest first; nothing ever leaves it."""
+
+    async def add_audit(self, entry: AuditEntry) -> None:
+        """Add an entry about something that is not in the store."""
 
     async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
         """Replace the snapshot: named parts of the pipeline's state."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Decision
     from playwatch.core.incidents import Incident
 
@@ -67,6 +68,15 @@ class Delivery:
     def incident_id(self) -> str:
         """The incident it is about."""
         return self.incident.id
+
+
+WITHDRAWN: Final = "/withdrawn-"
+"""Stands in the id of a resolve that ends an incident for one channel only."""
+
+
+def is_withdrawal(delivery: Delivery) -> bool:
+    """Return whether a delivery tells one channel that an incident concerns it no more."""
+    return WITHDRAWN in delivery.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +140,15 @@ class Changes:
     decisions
         Why: added to the records of the incidents. One that is stored already
         (same incident, moment and word) is not stored again.
+    audit
+        Who asked for it, where a person did.
     """
 
     incidents: Sequence[Incident] = ()
     deliveries: Sequence[Delivery] = ()
     decisions: Sequence[Decision] = ()
+    audit: Sequence[AuditEntry] = ()
 
     def __bool__(self) -> bool:
         """Return whether there is anything to commit."""
-        return bool(self.incidents or self.deliveries or self.decisions)
+        return bool(self.incidents or self.deliveries or self.decisions or self.audit)

@@ -237,6 +237,14 @@ class Pipeline:
                     return self._step([(Change.CLOSED, closed)], now.at)
         return Step()
 
+    def withdraw(self, channel: str, now: Instant) -> Step:
+        """Let every open incident be over for one channel, which is told nothing any more."""
+        is_wanted = channel not in self._unwanted
+        self._route([route for route in self._routes if route.channel != channel])
+        told = ((one, self._told[one.id]) for one in self.open_incidents if one.id in self._told)
+        resolves = [each for one, by in told for each in by.withdraw(one, channel, now.at)]
+        return Step(Changes(deliveries=resolves if is_wanted else ()))
+
     def _route(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
         self._unwanted = unwanted_ends(routes)

@@ -7,10 +7,11 @@ whatever the configuration says by then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from playwatch.core.deliveries import Action, Delivery
+from playwatch.core.deliveries import WITHDRAWN, Action, Delivery, is_withdrawal
+from playwatch.core.incidents import Status
 from playwatch.core.rules import AlertType, Matcher, Severity
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ class Told:
         for delivery in deliveries:
             if delivery.action is Action.TRIGGER:
                 self._remember(delivery.channel, delivery.key_fingerprint, delivery.dedup_key)
+            elif is_withdrawal(delivery):
+                self._forget(delivery.channel)
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that were told, and not that it is over."""
+        return list(self._key_of)
 
     def triggers(
         self, incident: Incident, routes: Iterable[Route], at: int, *, pages_again: bool = False
@@ -139,6 +147,24 @@ class Told:
             if channel not in unwanted
             for dedup_key in dedup_keys
         ]
+
+    def withdraw(self, incident: Incident, channel: str, at: int) -> list[Delivery]:
+        """Return what ends an open incident for one channel, which counts as never told then."""
+        ended = incident.ended(
+            Status.CLOSED,
+            reason=f"channel {channel} is told no more; the incident goes on",
+            resolved_at=max(at, incident.started_at),
+            ended_at=max(at, incident.opened_at),
+            value=None,
+        )
+        unwanted = self._dedup_keys.keys() - {channel}
+        resolves = self.resolves(ended, at, unwanted=unwanted)
+        self._forget(channel)
+        return [replace(each, id=f"{each.id}{WITHDRAWN}{at}") for each in resolves]
+
+    def _forget(self, channel: str) -> None:
+        self._key_of.pop(channel, None)
+        self._dedup_keys.pop(channel, None)
 
     def _remember(self, channel: str, key: str, dedup_key: str) -> None:
         self._key_of.setdefault(channel, key)

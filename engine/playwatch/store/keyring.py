@@ -8,7 +8,8 @@ one or has lost the channel; so each key is kept until nothing refers to it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads it
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from playwatch.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 _MODE: Final = 0o600
@@ -37,6 +38,11 @@ class HeldKey:
         Who sends with it, and by which protocol.
     url
         Where to.
+    others
+        Its other secrets by the name of their setting: what signs a webhook.
+    is_guarded
+        True for a channel that was added at run time, which must not send
+        everywhere.
     """
 
     fingerprint: str
@@ -44,6 +50,8 @@ class HeldKey:
     channel: str
     service: str
     url: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
+    is_guarded: bool = False
 
 
 class _File(msgspec.Struct):
@@ -108,10 +116,30 @@ class KeyRing:
         """Return the key that deliveries call by a fingerprint; None when it is gone."""
         return next((each.key for each in self._held if each.fingerprint == fingerprint), None)
 
+    def held_by(self, channel: str, fingerprint: str) -> HeldKey | None:
+        """Return a key of one channel with all that belongs to it; None when it is gone."""
+        sought = (channel, fingerprint)
+        return next(
+            (each for each in self._held if (each.channel, each.fingerprint) == sought), None
+        )
+
     def orphans(self, channels: Collection[str]) -> list[HeldKey]:
         """Return the newest key of each channel that is not among these."""
         newest = {each.channel: each for each in self._held if each.channel not in channels}
         return list(newest.values())
+
+    def hold(self, key: HeldKey) -> None:
+        """Hold one more key, before it is used for the first time.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written; then nothing has changed.
+        """
+        sought = (key.channel, key.fingerprint)
+        others = [each for each in self._held if (each.channel, each.fingerprint) != sought]
+        self._write((*others, key))
+        self._held = (*others, key)
 
     def renew(self, configured: Iterable[HeldKey], in_use: Mapping[str, Collection[str]]) -> None:
         """Hold the keys that are configured, and drop those that nothing refers to.

@@ -6,17 +6,19 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from playwatch.core.deliveries import Action, DeliveryStatus
+from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal
 from playwatch.store import salvage
+from playwatch.store.ledger import write_audit
 from playwatch.store.queries import QUERIES
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Sequence
 
+    from playwatch.core.audit import AuditEntry
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
-    from playwatch.ports import AttemptRecord
+    from playwatch.ports import AttemptRecord, StoredChannel
 
 _T = TypeVar("_T")
 
@@ -48,7 +50,7 @@ class SqliteLetters:
 
         return await self._run("BEGIN", "read", work)
 
-    async def replay(self, ids: Sequence[str], at: int) -> int:
+    async def replay(self, ids: Sequence[str], at: int, audit: AuditEntry | None = None) -> int:
         """Queue dead deliveries again, with what came after each; return how many were dead.
 
         Notes
@@ -60,11 +62,13 @@ class SqliteLetters:
 
         def work(database: sqlite3.Connection) -> int:
             database.execute(QUERIES["replay_followers"].sql, asked)
-            return database.execute(QUERIES["replay"].sql, asked).rowcount
+            count = database.execute(QUERIES["replay"].sql, asked).rowcount
+            write_audit(database, [audit] if audit and count else [])
+            return count
 
         return await self._run("BEGIN IMMEDIATE", "written", work)
 
-    async def purge(self, ids: Sequence[str]) -> int:
+    async def purge(self, ids: Sequence[str], audit: AuditEntry | None = None) -> int:
         """Remove dead deliveries with their attempts; return how many.
 
         Notes
@@ -76,7 +80,9 @@ class SqliteLetters:
 
         def work(database: sqlite3.Connection) -> int:
             database.execute(QUERIES["purge_attempts"].sql, asked)
-            return database.execute(QUERIES["purge"].sql, asked).rowcount
+            count = database.execute(QUERIES["purge"].sql, asked).rowcount
+            write_audit(database, [audit] if audit and count else [])
+            return count
 
         return await self._run("BEGIN IMMEDIATE", "written", work)
 
@@ -99,6 +105,8 @@ class MemoryLetters:
     _incidents: dict[str, Incident]
     _deliveries: dict[str, Delivery]
     _attempts: list[AttemptRecord]
+    _channels: dict[str, StoredChannel]
+    _audit: list[AuditEntry]
 
     async def pending(self, channel: str) -> dict[str, int]:
         """Return the ids of what a channel has yet to send, and when each was decided."""
@@ -121,7 +129,7 @@ class MemoryLetters:
         found = [each for each in self._deliveries.values() if each.status in set(statuses)]
         return found[: max(limit, 0)]
 
-    async def replay(self, ids: Sequence[str], at: int) -> int:
+    async def replay(self, ids: Sequence[str], at: int, audit: AuditEntry | None = None) -> int:
         """Queue dead deliveries again, with what came after each; return how many were dead."""
         dead = self._dead(ids)
         behind: set[tuple[str, str]] = set()
@@ -133,9 +141,10 @@ class MemoryLetters:
                 self._deliveries[each.id] = replace(
                     each, status=DeliveryStatus.PENDING, created_at=at, not_before_at=0, reason=""
                 )
+        self._audit += [audit] if audit and dead else []
         return len(dead)
 
-    async def purge(self, ids: Sequence[str]) -> int:
+    async def purge(self, ids: Sequence[str], audit: AuditEntry | None = None) -> int:
         """Remove dead deliveries; a trigger stays while its incident is open."""
         gone = {
             each
@@ -145,13 +154,18 @@ class MemoryLetters:
         }
         for each in gone:
             del self._deliveries[each]
+        self._audit += [audit] if audit and gone else []
         return len(gone)
 
     async def keys_in_use(self) -> dict[str, set[str]]:
         """Return, by channel, the fingerprints of keys that something still has to go out with."""
-        found: dict[str, set[str]] = {}
-        for each in self._deliveries.values():
-            is_open = self._incidents[each.incident_id].is_open
+        found = {one.name: {one.key_fingerprint} for one in self._channels.values()}
+        withdrawn: set[tuple[str, str]] = set()
+        for each in reversed(self._deliveries.values()):
+            queue = (each.incident_id, each.channel)
+            if is_withdrawal(each):
+                withdrawn.add(queue)
+            is_open = self._incidents[each.incident_id].is_open and queue not in withdrawn
             if each.status is DeliveryStatus.PENDING or (each.action is Action.TRIGGER and is_open):
                 found.setdefault(each.channel, set()).add(each.key_fingerprint)
         return found

@@ -8,23 +8,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from playwatch.core.decisions import TOLD, WITHHELD
-from playwatch.core.deliveries import Action, DeliveryStatus
+from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord, IncidentStory
+from playwatch.store.ledger import MemoryLedger
 from playwatch.store.letters import MemoryLetters
 from playwatch.store.rows import after_attempt, urgency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Decision, Remark
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.silences import Silence
-    from playwatch.ports import IncidentQuery
+    from playwatch.ports import IncidentQuery, StoredChannel
 
 
-class MemoryStore(MemoryLetters):
+class MemoryStore(MemoryLetters, MemoryLedger):
     """A `Store` in dicts.
 
     Parameters
@@ -48,6 +50,8 @@ class MemoryStore(MemoryLetters):
         self._decisions: dict[tuple[str, int, str], Decision] = {}
         self._remarks: list[Remark] = []
         self._silences: dict[str, Silence] = {}
+        self._channels: dict[str, StoredChannel] = {}
+        self._audit: list[AuditEntry] = []
         self._snapshot: tuple[dict[str, bytes], int] | None = None
 
     async def installation(self) -> str:
@@ -83,6 +87,7 @@ class MemoryStore(MemoryLetters):
             self._deliveries.setdefault(delivery.id, delivery)
         for one in changes.decisions:
             self._decisions.setdefault((one.incident_id, one.at, one.what), one)
+        self._audit += changes.audit
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Keep ended attempts and the new state of their deliveries.
@@ -135,12 +140,13 @@ class MemoryStore(MemoryLetters):
         return sorted(incidents, key=lambda incident: incident.opened_at)
 
     async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
-        """Return the trigger deliveries of these incidents, whatever their status."""
+        """Return the triggers of these incidents, whatever their status, and withdrawals."""
         wanted = set(incident_ids)
         return [
             delivery
             for delivery in self._deliveries.values()
-            if delivery.action is Action.TRIGGER and delivery.incident_id in wanted
+            if delivery.incident_id in wanted
+            and (delivery.action is Action.TRIGGER or is_withdrawal(delivery))
         ]
 
     async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
@@ -177,7 +183,7 @@ class MemoryStore(MemoryLetters):
             [each for each in self._remarks if each.incident_id == incident_id],
         )
 
-    async def add_remark(self, remark: Remark) -> None:
+    async def add_remark(self, remark: Remark, audit: AuditEntry | None = None) -> None:
         """Add what a person said to the record of a kept incident.
 
         Raises
@@ -189,8 +195,9 @@ class MemoryStore(MemoryLetters):
             message = f"incident {remark.incident_id} is not stored"
             raise StoreError(message)
         self._remarks.append(remark)
+        self._audit += [audit] if audit else []
 
-    async def add_silence(self, silence: Silence) -> None:
+    async def add_silence(self, silence: Silence, audit: AuditEntry | None = None) -> None:
         """Keep a new silence.
 
         Raises
@@ -202,13 +209,17 @@ class MemoryStore(MemoryLetters):
             message = f"silence {silence.id} is stored already"
             raise StoreError(message)
         self._silences[silence.id] = silence
+        self._audit += [audit] if audit else []
 
-    async def end_silence(self, silence_id: str, at: int) -> Silence | None:
+    async def end_silence(
+        self, silence_id: str, at: int, audit: AuditEntry | None = None
+    ) -> Silence | None:
         """Let a silence end at a moment unless it has; None when unknown."""
         silence = self._silences.get(silence_id)
         if silence is not None and silence.ends_at > at:
             silence = replace(silence, ends_at=max(silence.starts_at, at))
             self._silences[silence_id] = silence
+            self._audit += [audit] if audit else []
         return silence
 
     async def silences(self, after: int) -> list[Silence]:

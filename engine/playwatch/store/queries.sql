@@ -87,9 +87,11 @@ LIMIT 1;
 SELECT id, status, body FROM incidents WHERE status = 'open' ORDER BY opened_at, number;
 
 -- name: routed
--- The triggers of some incidents (ids as JSON), in the order they were decided.
+-- Who was told of some incidents (ids as JSON): triggers, and the resolves that
+-- took back what a channel had been told, in the order they were decided.
 SELECT * FROM deliveries
-WHERE incident_id IN (SELECT value FROM json_each(:incident_ids)) AND action = 'trigger'
+WHERE incident_id IN (SELECT value FROM json_each(:incident_ids))
+    AND (action = 'trigger' OR id GLOB '*/withdrawn-*')
 ORDER BY number;
 
 -- name: incidents
@@ -296,9 +298,50 @@ DELETE FROM deliveries WHERE id IN (
 );
 
 -- name: keys_in_use
--- Keys that something still has to go out with: what waits, and the ends of what is open.
+-- Keys that something still has to go out with: what waits, the ends of what is
+-- open and was not withdrawn, and the channels that were added at run time.
 SELECT channel, key_fingerprint FROM deliveries WHERE status = 'pending'
 UNION
 SELECT deliveries.channel, deliveries.key_fingerprint
 FROM incidents JOIN deliveries ON deliveries.incident_id = incidents.id
-WHERE incidents.status = 'open' AND deliveries.action = 'trigger';
+WHERE incidents.status = 'open'
+    AND deliveries.action = 'trigger'
+    AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS end
+        WHERE end.incident_id = incidents.id
+            AND end.channel = deliveries.channel
+            AND end.number > deliveries.number
+            AND end.id GLOB '*/withdrawn-*'
+    )
+UNION
+SELECT name, key_fingerprint FROM channels;
+
+-- name: channels
+-- The channels that were added at run time, in that order.
+SELECT * FROM channels ORDER BY number;
+
+-- name: put_channel
+-- Store a channel, or the later state of one that is stored.
+INSERT INTO channels (name, settings, key_fingerprint, is_enabled, added_at, added_by)
+VALUES (:name, :settings, :key_fingerprint, :is_enabled, :added_at, :added_by)
+ON CONFLICT (name) DO UPDATE SET
+    settings = excluded.settings,
+    key_fingerprint = excluded.key_fingerprint,
+    is_enabled = excluded.is_enabled;
+
+-- name: drop_channel
+-- Remove a channel that was added at run time.
+DELETE FROM channels WHERE name = :name;
+
+-- name: add_audit
+-- Add an entry to the audit.
+INSERT INTO audit (at, who, what, subject, before, after)
+VALUES (:at, :who, :what, :subject, :before, :after);
+
+-- name: audit
+-- The audit, the newest entry first.
+SELECT * FROM audit ORDER BY number DESC LIMIT :limit OFFSET :offset;
+
+-- name: audit_of_subject
+-- The audit of one thing, the newest entry first.
+SELECT * FROM audit WHERE subject = :subject ORDER BY number DESC LIMIT :limit OFFSET :offset;

@@ -22,6 +22,7 @@ import msgspec
 
 from playwatch.errors import StoreError
 from playwatch.store import transactions
+from playwatch.store.ledger import SqliteLedger
 from playwatch.store.letters import SqliteLetters
 from playwatch.store.lock import StoreLock
 from playwatch.store.migrate import check, prepare
@@ -29,6 +30,7 @@ from playwatch.store.migrate import check, prepare
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Remark
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
@@ -72,7 +74,7 @@ def _transact(
     return result
 
 
-class SqliteStore(SqliteLetters):
+class SqliteStore(SqliteLetters, SqliteLedger):
     """A `Store` in one SQLite file; see `SqliteStore.open`.
 
     Notes
@@ -136,7 +138,7 @@ class SqliteStore(SqliteLetters):
         return await self._read(transactions.installation)
 
     async def commit(self, changes: Changes) -> None:
-        """Store incidents, deliveries and decisions in one durable transaction.
+        """Store incidents, deliveries, decisions and audit in one durable transaction.
 
         Raises
         ------
@@ -178,7 +180,7 @@ class SqliteStore(SqliteLetters):
         return await self._read(transactions.open_incidents)
 
     async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
-        """Return the trigger deliveries of these incidents, whatever their status."""
+        """Return the triggers of these incidents, whatever their status, and withdrawals."""
         return await self._read(transactions.routed, incident_ids)
 
     async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
@@ -193,17 +195,19 @@ class SqliteStore(SqliteLetters):
         """Return one incident with its whole record; None when unknown."""
         return await self._read(transactions.incident, incident_id)
 
-    async def add_remark(self, remark: Remark) -> None:
+    async def add_remark(self, remark: Remark, audit: AuditEntry | None = None) -> None:
         """Add what a person said to the record of a stored incident."""
-        await self._write(transactions.add_remark, remark)
+        await self._write(transactions.add_remark, remark, _some(audit))
 
-    async def add_silence(self, silence: Silence) -> None:
+    async def add_silence(self, silence: Silence, audit: AuditEntry | None = None) -> None:
         """Store a new silence."""
-        await self._write(transactions.add_silence, silence)
+        await self._write(transactions.add_silence, silence, _some(audit))
 
-    async def end_silence(self, silence_id: str, at: int) -> Silence | None:
+    async def end_silence(
+        self, silence_id: str, at: int, audit: AuditEntry | None = None
+    ) -> Silence | None:
         """Let a silence end at a moment unless it has; None when unknown."""
-        return await self._write(transactions.end_silence, silence_id, at)
+        return await self._write(transactions.end_silence, silence_id, at, _some(audit))
 
     async def silences(self, after: int) -> list[Silence]:
         """Return silences that end after a moment, in the order they were made."""
@@ -281,6 +285,10 @@ class SqliteStore(SqliteLetters):
         except _FAILURES as error:
             message = f"store {self._path} cannot be {verb}: {error}"
             raise StoreError(message) from error
+
+
+def _some(entry: AuditEntry | None) -> tuple[AuditEntry, ...]:
+    return () if entry is None else (entry,)
 
 
 def _resolved(path: Path | str) -> Path:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from playwatch.ports import IncidentStory
 from playwatch.store import rows, salvage
+from playwatch.store.ledger import write_audit
 from playwatch.store.queries import QUERIES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Remark
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
@@ -38,7 +40,7 @@ def installation(database: sqlite3.Connection) -> str:
 
 
 def commit(database: sqlite3.Connection, changes: Changes) -> None:
-    """Store incidents, deliveries and decisions.
+    """Store incidents, deliveries, decisions and audit.
 
     Raises
     ------
@@ -52,6 +54,7 @@ def commit(database: sqlite3.Connection, changes: Changes) -> None:
         raise sqlite3.IntegrityError(message)
     _many(database, "add_delivery", [rows.delivery_row(each) for each in changes.deliveries])
     _many(database, "add_decision", [rows.decision_row(each) for each in changes.decisions])
+    write_audit(database, changes.audit)
 
 
 def record(database: sqlite3.Connection, records: Iterable[AttemptRecord]) -> None:
@@ -127,19 +130,28 @@ def withheld(database: sqlite3.Connection, incident_ids: Sequence[str]) -> set[s
     return {row["id"] for row in found}
 
 
-def add_remark(database: sqlite3.Connection, remark: Remark) -> None:
+def add_remark(
+    database: sqlite3.Connection, remark: Remark, audit: Sequence[AuditEntry] = ()
+) -> None:
     """Store what a person said about a stored incident."""
     _many(database, "add_remark", [rows.remark_row(remark)])
+    write_audit(database, audit)
 
 
-def add_silence(database: sqlite3.Connection, silence: Silence) -> None:
+def add_silence(
+    database: sqlite3.Connection, silence: Silence, audit: Sequence[AuditEntry] = ()
+) -> None:
     """Store a new silence."""
     _many(database, "add_silence", [rows.silence_row(silence)])
+    write_audit(database, audit)
 
 
-def end_silence(database: sqlite3.Connection, silence_id: str, at: int) -> Silence | None:
+def end_silence(
+    database: sqlite3.Connection, silence_id: str, at: int, audit: Sequence[AuditEntry] = ()
+) -> Silence | None:
     """Let a silence end at a moment unless it has; None when unknown."""
-    _many(database, "end_silence", [{"id": silence_id, "at": at}])
+    has_ended = _many(database, "end_silence", [{"id": silence_id, "at": at}])
+    write_audit(database, audit if has_ended else ())
     found = _all(database, "silence", {"id": silence_id})
     return rows.silence_of(found[0]) if found else None
 
