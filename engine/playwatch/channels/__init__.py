@@ -18,6 +18,7 @@ from playwatch.channels.webhook import WebhookChannel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwatch.channels.guard import AddressGuard
     from playwatch.config.channels import ChannelSettings
     from playwatch.ports import Channel, Clock
 
@@ -36,25 +37,32 @@ class Surroundings:
         Where people see this engine's pages, for links back; empty for nowhere.
     key_of
         Tells a key that the channel had before by its fingerprint, or None.
+    guard
+        Judges where the channel may send to; None for anywhere.
     """
 
     clock: Clock
     page_url: str = ""
     key_of: Callable[[str], str | None] = lambda _: None
+    guard: AddressGuard | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same by name, for a channel that sends over HTTP."""
+        return {
+            "clock": self.clock,
+            "page_url": self.page_url,
+            "key_of": self.key_of,
+            "guard": self.guard,
+        }
 
 
 # Each takes the settings of its own service, which the key stands for.
 SERVICES: Final[dict[str, Callable[[Any, Surroundings], Channel]]] = {
     "console": lambda settings, _: ConsoleChannel(settings),
-    "pagerduty": lambda settings, around: PagerDutyChannel(
-        settings, clock=around.clock, page_url=around.page_url, key_of=around.key_of
-    ),
-    "slack": lambda settings, around: SlackChannel(
-        settings, clock=around.clock, page_url=around.page_url, key_of=around.key_of
-    ),
-    "webhook": lambda settings, around: WebhookChannel(
-        settings, clock=around.clock, page_url=around.page_url, key_of=around.key_of
-    ),
+    "pagerduty": lambda settings, around: PagerDutyChannel(settings, **around.facts),
+    "slack": lambda settings, around: SlackChannel(settings, **around.facts),
+    "webhook": lambda settings, around: WebhookChannel(settings, **around.facts),
 }
 
 
@@ -64,9 +72,10 @@ def open_channel(
     clock: Clock,
     page_url: str = "",
     key_of: Callable[[str], str | None] = lambda _: None,
+    guard: AddressGuard | None = None,
 ) -> Channel:
     """Return the channel that these settings describe; nothing is sent yet."""
-    channel = SERVICES[settings.service](settings, Surroundings(clock, page_url, key_of))
+    channel = SERVICES[settings.service](settings, Surroundings(clock, page_url, key_of, guard))
     if settings.severity_map:
         return SeverityMapped(channel, settings.severity_map.items())
     return channel

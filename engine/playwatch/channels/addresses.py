@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
 
+    from playwatch.channels.guard import AddressGuard
     from playwatch.channels.http import PostLimits
     from playwatch.core.deliveries import Attempt, Delivery
     from playwatch.ports import Clock
@@ -52,7 +53,7 @@ class Addresses:
         As for `playwatch.channels.http.HttpPost`.
     key_of
         Tells a former URL by its fingerprint, or None when it is gone.
-    limits, tls
+    limits, tls, guard
         As for `playwatch.channels.http.HttpPost`.
     """
 
@@ -64,11 +65,13 @@ class Addresses:
         key_of: Callable[[str], str | None],
         limits: PostLimits | None = None,
         tls: ssl.SSLContext | None = None,
+        guard: AddressGuard | None = None,
     ) -> None:
         self._clock = clock
         self._key_of = key_of
         self._limits = limits
         self._tls = tls
+        self._guard = guard
         self._former: dict[str, Address] = {}
         self.fingerprint = fingerprint(url)
         self.present = self._address(trimmed(url), is_present=True)
@@ -111,5 +114,7 @@ class Addresses:
         return self._former[routed]
 
     def _address(self, url: str, *, is_present: bool) -> Address:
-        post = HttpPost(url, clock=self._clock, limits=self._limits, tls=self._tls)
+        post = HttpPost(
+            url, clock=self._clock, limits=self._limits, tls=self._tls, guard=self._guard
+        )
         return Address(post, secrets_in(url), is_present)

@@ -49,6 +49,9 @@ def unanswered(failure: Failure) -> Attempt:
     advice = {
         Fault.TRUST: "it is never skipped; check `url`, this machine's clock and certificates",
         Fault.PROXY: "check HTTPS_PROXY and its credentials",
+        Fault.FORBIDDEN: (
+            "name the host in web.channel_hosts, or write the channel in the configuration file"
+        ),
         Fault.ADDRESS: "set `url` to an https:// address or leave it out",
     }.get(failure.fault)
     if advice is not None:

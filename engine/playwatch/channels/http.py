@@ -9,6 +9,8 @@ honoured, except towards this machine.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import urllib.request
 from contextvars import ContextVar
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 from yarl import URL
 
+from playwatch.channels.guard import refusal
 from playwatch.channels.post_failure import Failure, Fault, failure_of
 from playwatch.channels.retry_after import retry_after_s
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
+    from playwatch.channels.guard import AddressGuard
     from playwatch.ports import Clock
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
@@ -84,9 +88,10 @@ class Answer:
 
 @dataclass(slots=True)
 class _Effort:
-    """What one request needed: a socket of its own, or a kept one."""
+    """What one request needed: a socket of its own, or a kept one; and what was in its way."""
 
     is_fresh: bool = False
+    refused: str = ""
 
 
 # Opening a socket may happen in a task of its own, which inherits this.
@@ -106,6 +111,13 @@ class HttpPost:
         How long one POST may take.
     tls
         What to trust; None for the certificates of this machine.
+    guard
+        Judges where to; None to send anywhere.
+
+    Notes
+    -----
+    Behind a proxy only the URL itself is judged: it is the proxy that looks up
+    the name and connects.
     """
 
     def __init__(
@@ -115,6 +127,7 @@ class HttpPost:
         clock: Clock,
         limits: PostLimits | None = None,
         tls: ssl.SSLContext | None = None,
+        guard: AddressGuard | None = None,
     ) -> None:
         self._target = _target(url)
         self._clock = clock
@@ -124,6 +137,9 @@ class HttpPost:
         self._fresh: aiohttp.ClientSession | None = None
         self.host = _host(url)
         self._proxy = _proxy(url)
+        self._refused = "" if guard is None else guard.refusal_of_url(url)
+        is_trusted = guard is None or guard.trusts((self._target and self._target.host) or "")
+        self._is_guarded = not is_trusted and self._proxy is None
 
     async def send(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer | Failure:
         """POST once and return how it ended.
@@ -135,6 +151,8 @@ class HttpPost:
         """
         if self._target is None:
             return Failure(Fault.ADDRESS, f"the configured url is no HTTP address: {self.host}")
+        if self._refused:
+            return Failure(Fault.FORBIDDEN, f"nothing is sent to {self.host}: {self._refused}")
         if self._kept is None:
             self._kept = self._session(is_kept=True)
         outcome = await self._attempt(self._kept, self._target, body, headers)
@@ -167,6 +185,8 @@ class HttpPost:
             ) as response:
                 return await self._answer(response)
         except Exception as error:  # noqa: BLE001 - nothing but a value may leave a channel
+            if effort.refused:
+                return Failure(Fault.FORBIDDEN, f"nothing is sent to {self.host}: {effort.refused}")
             return failure_of(error, self.host, was_reused=not effort.is_fresh)
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
@@ -212,11 +232,11 @@ class HttpPost:
                 limit=0,
                 keepalive_timeout=limits.idle,
                 ssl=self._tls,
-                socket_factory=_opened_socket,
+                socket_factory=self._socket,
             )
             if is_kept
             else aiohttp.TCPConnector(
-                limit=0, force_close=True, ssl=self._tls, socket_factory=_opened_socket
+                limit=0, force_close=True, ssl=self._tls, socket_factory=self._socket
             )
         )
         return aiohttp.ClientSession(
@@ -226,14 +246,15 @@ class HttpPost:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-
-def _opened_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Return a socket, and note that this request needed one."""
-    effort = _effort.get(None)
-    if effort is not None:
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """Return a socket, and note that this request needed one; none for where it must not go."""
+        effort = _effort.get(None) or _Effort()
         effort.is_fresh = True
-    family, kind, protocol, _, _ = address
-    return socket.socket(family, kind, protocol)
+        family, kind, protocol, _, where = address
+        if self._is_guarded and (refused := refusal(str(where[0]))):
+            effort.refused = refused
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return socket.socket(family, kind, protocol)
 
 
 def _target(url: str) -> URL | None:

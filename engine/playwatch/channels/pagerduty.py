@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from playwatch.channels.guard import AddressGuard
     from playwatch.channels.http import PostLimits
     from playwatch.config.schema import PagerDutySettings
     from playwatch.core.deliveries import Attempt, Delivery
@@ -70,7 +71,7 @@ class PagerDutyChannel:
         that was routed with a former key is sent with that, because PagerDuty
         matches a resolve with its trigger only under one key. Where a former
         key is gone or refused the present one is used, and the answer says so.
-    limits, tls
+    limits, tls, guard
         As for `playwatch.channels.http.HttpPost`.
     """
 
@@ -86,6 +87,7 @@ class PagerDutyChannel:
         key_of: Callable[[str], str | None] = lambda _: None,
         limits: PostLimits | None = None,
         tls: ssl.SSLContext | None = None,
+        guard: AddressGuard | None = None,
     ) -> None:
         self._name = settings.name
         self._region = "" if settings.url else settings.region
@@ -94,7 +96,7 @@ class PagerDutyChannel:
         self._fingerprint = fingerprint(self._key)
         self._key_of = key_of
         url = settings.url or ENDPOINTS[settings.region]
-        self._post = HttpPost(url, clock=clock, limits=limits, tls=tls)
+        self._post = HttpPost(url, clock=clock, limits=limits, tls=tls, guard=guard)
 
     def __repr__(self) -> str:
         """Return its name and where it sends to, never the key."""

@@ -26,6 +26,8 @@ class Fault(Enum):
     """The proxy wants credentials or refuses the destination."""
     ADDRESS = "address"
     """The configured address is not an HTTP URL."""
+    FORBIDDEN = "forbidden"
+    """A channel added at run time must not send there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwatch.channels.addresses import Address
+    from playwatch.channels.guard import AddressGuard
     from playwatch.channels.http import PostLimits
     from playwatch.config.hooks import SlackSettings
     from playwatch.core.deliveries import Attempt, Delivery
@@ -71,7 +72,7 @@ class SlackChannel:
     key_of
         Tells a former URL by its fingerprint, or None when it is gone. The end
         of an incident is posted where its opening was.
-    limits, tls
+    limits, tls, guard
         As for `playwatch.channels.http.HttpPost`.
     """
 
@@ -84,11 +85,14 @@ class SlackChannel:
         key_of: Callable[[str], str | None] = lambda _: None,
         limits: PostLimits | None = None,
         tls: ssl.SSLContext | None = None,
+        guard: AddressGuard | None = None,
     ) -> None:
         self._name = settings.name
         self._page_url = page_url.rstrip("/")
         url = settings.webhook_url.get_secret_value()
-        self._addresses = Addresses(url, clock=clock, key_of=key_of, limits=limits, tls=tls)
+        self._addresses = Addresses(
+            url, clock=clock, key_of=key_of, limits=limits, tls=tls, guard=guard
+        )
 
     def __repr__(self) -> str:
         """Return its name and the host it sends to, never the URL."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from playwatch.channels.addresses import Address
+    from playwatch.channels.guard import AddressGuard
     from playwatch.config.hooks import WebhookSettings
     from playwatch.core.deliveries import Attempt, Delivery
     from playwatch.ports import Clock
@@ -75,7 +76,7 @@ class WebhookChannel:
         Tells a former URL by its fingerprint, or None when it is gone. The end
         of an incident goes where its beginning went. ``headers`` go to the
         present URL only.
-    limits, tls
+    limits, tls, guard
         As for `playwatch.channels.http.HttpPost`.
     """
 
@@ -88,6 +89,7 @@ class WebhookChannel:
         key_of: Callable[[str], str | None] = lambda _: None,
         limits: PostLimits = LIMITS,
         tls: ssl.SSLContext | None = None,
+        guard: AddressGuard | None = None,
     ) -> None:
         self._name = settings.name
         self._clock = clock
@@ -97,7 +99,12 @@ class WebhookChannel:
         self._headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
         self._hidden = (*written.split(), *self._headers.values())
         self._addresses = Addresses(
-            settings.url.get_secret_value(), clock=clock, key_of=key_of, limits=limits, tls=tls
+            settings.url.get_secret_value(),
+            clock=clock,
+            key_of=key_of,
+            limits=limits,
+            tls=tls,
+            guard=guard,
         )
 
     def __repr__(self) -> str:
