@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from playwatch.channels.guard import AddressGuard
 from playwatch.errors import StoreError
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.mqtt import MqttSource
@@ -16,6 +17,8 @@ from playwatch.runtime.clock import SystemClock
 from playwatch.runtime.complaints import vitals_of
 from playwatch.runtime.desk import EngineDesk
 from playwatch.runtime.health import EngineHealth
+from playwatch.runtime.roster import Roster
+from playwatch.store.keyring import KeyRing
 from playwatch.store.memory import MemoryStore
 from playwatch.store.sqlite import SqliteStore
 from playwatch.web.api import Api
@@ -25,7 +28,7 @@ from playwatch.web.server import Operations, serving
 from playwatch.works import Works
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from pathlib import Path
 
     from playwatch.config.schema import MqttSettings, Settings
@@ -112,23 +115,24 @@ async def running(
         stack.push_async_callback(store.close)
         mqtt = await _broker(settings.mqtt, stack, is_dry_run=is_dry_run)
         installation = await store.installation()
-        works = Works(settings, store, clock, rng, stack, installation, is_dry_run=is_dry_run)
-        await works.renew_keys(settings)
-        works.open_former_channels()
+        roster, whole = await _roster(settings, store, is_dry_run=is_dry_run)
+        works = Works(whole, roster, store, clock, rng, stack, installation, is_dry_run=is_dry_run)
         evaluator, outbox, self_watch = works.evaluator(record), works.outbox, works.self_watch
-        reloader = works.reloader(evaluator, load or (lambda: settings))
+        reloader = works.reloader(evaluator, settings, load or (lambda: settings))
         stack.push_async_callback(reloader.close)
         await evaluator.recover()
         await self_watch.recover()
-        client_id = f"playwatch-{installation[:12]}"
-        source = MqttSource(mqtt, works.telemetry, clock, client_id=client_id, rng=rng)
+        client = f"playwatch-{installation[:12]}"
+        source = MqttSource(mqtt, works.telemetry, clock, client_id=client, rng=rng)
         health = EngineHealth([source], evaluator, outbox)
         desk = EngineDesk(store, clock, evaluator)
         api = Api(desk, reloader.reload if load else None, clock)
         pages = works.pages(evaluator, reloader, desk, health, source)
-        parts: list[Part] = [Operations(works.telemetry, health), api, pages]
+        desks = works.desks(reloader, evaluator)
+        parts: list[Part] = [Operations(works.telemetry, health), api, pages, *desks]
         web_url = await _web(settings.web, parts, clock, stack)
-        async with _at_work(evaluator, outbox, self_watch, source, pages):
+        loops = [roster.keep_tidy(clock)]
+        async with _at_work(evaluator, outbox, self_watch, source, pages, loops):
             yield Engine(source.name, web_url, health, works.telemetry, reloader)
 
 
@@ -139,6 +143,7 @@ async def _at_work(
     self_watch: SelfWatch,
     source: MqttSource,
     pages: Pages,
+    more: Iterable[Coroutine[None, None, None]],
 ) -> AsyncIterator[None]:
     """Run every loop while the context lasts, then stop them in order."""
     async with asyncio.TaskGroup() as tasks:
@@ -150,6 +155,7 @@ async def _at_work(
             tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
             tasks.create_task(watching, name="self watch"),
             tasks.create_task(pages.run(), name="pages"),
+            *(tasks.create_task(one) for one in more),
         ]
         subscription = tasks.create_task(source.run(), name="subscribe")
         try:
@@ -193,6 +199,15 @@ async def _web(
     if not settings.is_local and settings.tls is None:
         log.warning("%s can be reached from other machines without encryption", url)
     return url
+
+
+async def _roster(settings: Settings, store: Store, *, is_dry_run: bool) -> tuple[Roster, Settings]:
+    """Return the roster, and the settings with the channels that were added at run time."""
+    ring = KeyRing(None) if is_dry_run else KeyRing.open(settings.store.path)
+    roster = Roster(store, ring, AddressGuard(settings.web.channel_hosts))
+    whole = await roster.complete(settings)
+    await roster.renew_keys(whole)
+    return roster, whole
 
 
 async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store:

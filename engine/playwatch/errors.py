@@ -102,3 +102,37 @@ class BrokerError(PlaywatchError):
 
 class EngineError(PlaywatchError):
     """A running engine refused, or could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in what a caller sent: where, as a JSON pointer, what, and a way out."""
+
+    pointer: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Return ``where.it.is: what is wrong (a way out)``."""
+        place = self.pointer.removeprefix("/").replace("/", ".").replace("~1", "/")
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}: {self.message}{hint}" if place else f"{self.message}{hint}"
+
+
+class InvalidError(PlaywatchError):
+    """The caller's fault: what was sent has mistakes, all of them listed."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        """Keep the mistakes in the order they were found."""
+        self.mistakes = mistakes
+        super().__init__("\n".join(map(str, mistakes)))
+
+
+class ConflictError(PlaywatchError):
+    """The caller's fault: what is asked for contradicts what there is."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """Say what is in the way, and what to do."""
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message} ({hint})" if hint else message)

@@ -14,9 +14,11 @@ from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
 from playwatch.ingest.recordings_writer import RecordingWriter
 from playwatch.runtime.dry import DryChannel
+from playwatch.runtime.engine_channels import EngineChannels
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.history import HistoryKeeper
-from playwatch.runtime.keys import configured_keys, former_channels
+from playwatch.runtime.keys import former_channels
+from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
 from playwatch.runtime.readings import Readings
@@ -24,8 +26,9 @@ from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
 from playwatch.store.history import History
-from playwatch.store.keyring import KeyRing
 from playwatch.telemetry import Telemetry
+from playwatch.web.channel_api import ChannelApi
+from playwatch.web.letter_api import LetterApi
 from playwatch.web.pages.house import Pages
 
 if TYPE_CHECKING:
@@ -40,14 +43,25 @@ if TYPE_CHECKING:
     from playwatch.ports import Channel, Clock, Recorder, Source, Store
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.health import EngineHealth
+    from playwatch.runtime.roster import Roster
+    from playwatch.web.server import Part
 
 
 class Works:
-    """The parts that evaluate and deliver, and what they share."""
+    """The parts that evaluate and deliver, and what they share.
+
+    Parameters
+    ----------
+    settings
+        With the channels that were added at run time.
+    roster
+        Has completed them.
+    """
 
     def __init__(
         self,
         settings: Settings,
+        roster: Roster,
         store: Store,
         clock: Clock,
         rng: random.Random,
@@ -60,12 +74,13 @@ class Works:
         self.telemetry = Telemetry()
         self._settings, self._store, self._clock, self._stack = settings, store, clock, stack
         self._is_dry_run = is_dry_run
-        self._ring = KeyRing(None) if is_dry_run else KeyRing.open(settings.store.path)
+        self._roster = roster
         self._channels = {one.name: self._open_one(one) for one in settings.channels}
         rates = {one.name: one.rate_limit for one in settings.channels}
         self.outbox = Outbox(
             self._channels.values(), store, clock, self.telemetry, rng, rate_limits=rates
         )
+        self._open_former_channels()
         self.self_watch = SelfWatch(
             settings.mqtt.subscriptions,
             _self_routes(settings, self._channels),
@@ -77,21 +92,12 @@ class Works:
         self._series = SeriesTable(settings.limits.series_per_metric)
         self._sequences = SequenceTracker()
 
-    async def renew_keys(self, settings: Settings) -> None:
-        """Keep the keys of these channels, and those that something is still to be sent with.
-
-        Raises
-        ------
-        StoreError
-            If they cannot be kept.
-        """
-        in_use = await self._store.keys_in_use()
-        self._ring.renew(configured_keys(settings.channels), in_use)
-
-    def open_former_channels(self) -> None:
+    def _open_former_channels(self) -> None:
         """Let channels that are configured no more send what they still have to send."""
-        page_url = self._settings.web.page_url
-        for channel in former_channels(self._ring, self._channels, self._clock, page_url):
+        roster, page_url = self._roster, self._settings.web.page_url
+        for channel in former_channels(
+            roster.ring, self._channels, self._clock, page_url, roster.guard
+        ):
             self._stack.push_async_callback(channel.close)
             self.outbox.put(channel)
             self.outbox.retire(channel.name)
@@ -116,16 +122,34 @@ class Works:
             extra_parts=self.self_watch.parts,
         )
 
-    def reloader(self, evaluator: Evaluator, load: Callable[[], Settings]) -> Reloader:
-        """Return what puts another configuration into these parts."""
+    def reloader(
+        self, evaluator: Evaluator, written: Settings, load: Callable[[], Settings]
+    ) -> Reloader:
+        """Return what puts another configuration into these parts.
+
+        Parameters
+        ----------
+        written
+            The settings in force as the file has them.
+        """
 
         def tell(settings: Settings, channels: Mapping[str, Channel]) -> None:
             routes = _self_routes(settings, channels)
             self.self_watch.reconfigure(settings.mqtt.subscriptions, routes)
 
-        parts = Parts(load, self.renew_keys, self._open_one, self._intake, _route, tell)
+        parts = Parts(
+            load,
+            self._roster.complete,
+            self._roster.renew_keys,
+            self._open_one,
+            self._intake,
+            _route,
+            tell,
+            self._store.add_audit,
+        )
         return Reloader(
-            self._settings,
+            written,
+            self._settings.channels,
             self._channels,
             parts,
             evaluator,
@@ -133,6 +157,15 @@ class Works:
             self._clock,
             self.telemetry,
         )
+
+    def desks(self, reloader: Reloader, evaluator: Evaluator) -> list[Part]:
+        """Return what lets people change channels and deliveries over HTTP."""
+        store, clock, outbox = self._store, self._clock, self.outbox
+        channels = EngineChannels(
+            store, clock, self._roster, reloader, evaluator, self.self_watch, outbox
+        )
+        letters = EngineLetters(store, clock, outbox)
+        return [ChannelApi(channels), LetterApi(letters, store)]
 
     def pages(
         self,
@@ -172,8 +205,13 @@ class Works:
         return keeper
 
     def _open_one(self, one: ChannelSettings) -> Channel:
-        page_url = self._settings.web.page_url
-        channel = open_channel(one, clock=self._clock, page_url=page_url, key_of=self._ring.key_of)
+        channel = open_channel(
+            one,
+            clock=self._clock,
+            page_url=self._settings.web.page_url,
+            key_of=self._roster.ring.key_of,
+            guard=self._roster.guard_of(one.name),
+        )
         return DryChannel(channel, sys.stdout) if self._is_dry_run else channel
 
     def _intake(self, catalogue: Catalogue) -> Intake:

@@ -163,3 +163,56 @@ async def test_a_silence_that_cannot_be_meant_is_a_usage_error(
     site: Site, arguments: tuple[str, ...]
 ) -> None:
     await said_by(site, "silence", "add", *arguments, code=2)
+
+
+async def test_channels_come_and_go_beside_an_engine_and_without_one(site: Site) -> None:
+    config = site.config.read_text()
+    site.config.write_text(config.replace("web: {", "web: {channel_hosts: [127.0.0.1], "))
+    key = "n" * 32
+    (site.config.parent / "night.key").write_text(f"{key}\n")
+    secret = f"integration_key=@{site.config.parent / 'night.key'}"
+    options = (secret, f"url={site.pagerduty.url}", "min_severity=error", "where.country=DE")
+
+    said = await said_by(
+        site, "channel", "add", "night", "pagerduty", *options, "min_severity=x", code=2
+    )
+    assert "min_severity" in said
+    said = await said_by(
+        site, "channel", "add", "night", "pagerduty", f"integration_key={key}", code=2
+    )
+    assert "command line" in said.replace("\n", " ")
+    assert key not in said
+
+    added = await said_by(site, "channel", "add", "night", "pagerduty", *options)
+    assert "****nnnn" in added
+    async with site.engine() as engine:
+        await engine.wait_to_say("subscribed")
+        tried = await said_by(site, "channel", "test", "night")
+        assert tried == "trigger: sent: 202 Event processed\nresolve: sent: 202 Event processed"
+        await said_by(site, "channel", "disable", "night")
+        listed = json.loads(await said_by(site, "channel", "list", "--json"))
+        assert [(one["name"], one["state"]) for one in listed][-1] == ("night", "disabled")
+        await said_by(site, "channel", "enable", "night")
+        again = await said_by(site, "channel", "add", "night", "pagerduty", *options, code=2)
+        assert "already" in again
+        assert await said_by(site, "channel", "remove", "night") == "removed night"
+        await said_by(site, "channel", "remove", "night", code=2)
+        provisioned = listed[0]["name"]
+        refused = await said_by(site, "channel", "remove", provisioned, code=2)
+        assert "change the file and reload" in refused
+    await said_by(site, "channel", "add", "late", "console", "--author", "ann")
+    await said_by(site, "channel", "remove", "late", "--open-incidents", "leave")
+    entries = json.loads(await said_by(site, "audit", "--json"))
+    table = await said_by(site, "audit", "night")
+
+    assert [(one["what"], one["subject"]) for one in entries] == [
+        ("channel removed", "late"),
+        ("channel added", "late"),
+        ("channel removed", "night"),
+        ("channel enabled", "night"),
+        ("channel disabled", "night"),
+        ("channel added", "night"),
+    ]
+    assert entries[1]["who"] == "ann"
+    assert "enabled false → true" in table
+    assert key not in json.dumps(entries) + table

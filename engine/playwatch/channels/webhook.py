@@ -49,7 +49,7 @@ LIMITS: Final = PostLimits(total=15.0)
 _ACCEPTED: Final = range(200, 300)
 _TOO_LARGE: Final = 413
 _SIGNATURE_NAMED: Final = re.compile(
-    r"signature|verif|hmac|webhook[- ]?(id|timestamp|secret)|whsec", re.IGNORECASE
+    r"signature|verif|hmac|webhook[- ]?(id|timestamp|secret)|whsec|timestamp too", re.IGNORECASE
 )
 _ADVICE: Final = {
     401: "check `secret` and `headers`",

@@ -8,6 +8,7 @@ import typer
 
 from playwatch import __version__
 from playwatch.cli import (
+    audit,
     backtest,
     channel,
     check,
@@ -38,6 +39,7 @@ app.command()(publish.publish)
 app.command()(record.record)
 app.command()(replay.replay)
 app.command()(backtest.backtest)
+app.command()(audit.audit)
 app.command("stand-in")(stand_in.stand_in)
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")

@@ -22,18 +22,22 @@ def print_channels(channels: Sequence[Document]) -> None:
         console.print("No channels.")
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("name", "service", "alert types", "key", "fingerprint"):
+    for name in ("name", "service", "from", "state", "alert types", "key", "fingerprint"):
         table.add_column(name, no_wrap=True)
     table.add_column("only", overflow="fold")
     for channel in channels:
         table.add_row(
-            *(
-                escape(str(channel[name]))
-                for name in ("name", "service", "alert_types", "key", "fingerprint")
-            ),
+            escape(channel["name"]),
+            escape(channel["service"]),
+            "file" if channel["origin"] == "configuration" else "run time",
+            channel["state"],
+            *(escape(str(channel[name])) for name in ("alert_types", "key", "fingerprint")),
             escape(_narrowed(channel)),
         )
     console.print(table)
+    for channel in channels:
+        if channel["complaint"]:
+            console.print(escape(f"{channel['name']}: {channel['complaint']}"), highlight=False)
 
 
 def _narrowed(channel: Document) -> str:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from playwatch.cli.desk import AuthorOption, TokenOption, UrlOption
 from playwatch.cli.run import ConfigOption
 from playwatch.cli.settings import JsonOption, counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from playwatch.core.deliveries import Delivery
-    from playwatch.store.sqlite import SqliteStore
-
-_Result = TypeVar("_Result")
+    from playwatch.runtime.letter_desk import LetterDesk
 
 app = typer.Typer(help="Look at deliveries that wait or were given up.", no_args_is_help=True)
 
@@ -30,31 +28,12 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """List what is pending and what was given up, oldest first."""
-    from playwatch.cli.documents import moment, print_json
-    from playwatch.core.deliveries import DeliveryStatus
-
-    async def letters(store: SqliteStore) -> list[Delivery]:
-        return await store.letters({DeliveryStatus.PENDING, DeliveryStatus.DEAD}, limit)
-
-    found = asyncio.run(_with_store(config, letters, read_only=True))
+    """List what is pending and what was given up, oldest first; engine up or down."""
+    found = asyncio.run(_letters(config, limit))
     if as_json:
-        print_json(
-            [
-                {
-                    "id": delivery.id,
-                    "channel": delivery.channel,
-                    "incident": delivery.incident_id,
-                    "action": delivery.action.value,
-                    "status": delivery.status.value,
-                    "attempts": delivery.attempts,
-                    "created_at": moment(delivery.created_at),
-                    "next_try_at": moment(delivery.not_before_at or None),
-                    "reason": delivery.reason,
-                }
-                for delivery in found
-            ]
-        )
+        from playwatch.cli.documents import print_json
+
+        print_json(found)
         return
     from playwatch.cli.tables import delivery_table
 
@@ -62,40 +41,57 @@ def list_(
 
 
 @app.command()
-def replay(ids: IdsArgument, config: ConfigOption = Path("playwatch.yaml")) -> None:
-    """Queue given-up deliveries again; the engine must not be running."""
-    from playwatch.runtime.clock import SystemClock
-
-    async def queue(store: SqliteStore) -> int:
-        return await store.replay(ids, SystemClock().wall_ms())
-
-    count = asyncio.run(_with_store(config, queue))
+def replay(
+    author: AuthorOption,
+    ids: IdsArgument,
+    config: ConfigOption = Path("playwatch.yaml"),
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Queue given-up deliveries again, with what came after each."""
+    count = _count(config, url, token_file, lambda letters: letters.replay(ids, author))
     typer.echo(f"{counted(count, 'delivery', 'deliveries')} queued again")
 
 
 @app.command()
-def purge(ids: IdsArgument, config: ConfigOption = Path("playwatch.yaml")) -> None:
-    """Forget given-up deliveries; the engine must not be running."""
-
-    async def forget(store: SqliteStore) -> int:
-        return await store.purge(ids)
-
-    count = asyncio.run(_with_store(config, forget))
+def purge(
+    author: AuthorOption,
+    ids: IdsArgument,
+    config: ConfigOption = Path("playwatch.yaml"),
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Forget given-up deliveries; the trigger of an open incident stays."""
+    count = _count(config, url, token_file, lambda letters: letters.purge(ids, author))
     typer.echo(f"{counted(count, 'delivery', 'deliveries')} forgotten")
 
 
-async def _with_store(
+def _count(
     config: Path,
-    work: Callable[[SqliteStore], Awaitable[_Result]],
-    *,
-    read_only: bool = False,
-) -> _Result:
+    url: str | None,
+    token_file: Path | None,
+    work: Callable[[LetterDesk], Awaitable[int]],
+) -> int:
+    async def do() -> int:
+        from playwatch.cli.hands import hands_of
+
+        async with hands_of(config, url, token_file) as hands:
+            return await work(hands.letters)
+
+    return asyncio.run(do())
+
+
+async def _letters(config: Path, limit: int) -> list[dict[str, Any]]:
     from playwatch.cli.settings import load
+    from playwatch.core.deliveries import DeliveryStatus
+    from playwatch.runtime.clock import SystemClock
+    from playwatch.runtime.letter_desk import StoreLetters
     from playwatch.store.sqlite import SqliteStore
 
     settings = load(config, need_secrets=False)
-    store = await SqliteStore.open(settings.store.path, read_only=read_only)
+    store = await SqliteStore.open(settings.store.path, read_only=True)
     try:
-        return await work(store)
+        letters = StoreLetters(store, SystemClock())
+        return await letters.letters({DeliveryStatus.PENDING, DeliveryStatus.DEAD}, limit)
     finally:
         await store.close()

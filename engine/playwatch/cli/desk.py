@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from playwatch.config.schema import Settings
     from playwatch.runtime.desk import Desk
+    from playwatch.store.sqlite import SqliteStore
+    from playwatch.web.client import RemoteDesk
 
 UrlOption = Annotated[
     str | None,
@@ -38,32 +40,54 @@ async def desk_of(config: Path, url: str | None, token_file: Path | None) -> Asy
     PlaywatchError
         If neither can be had.
     """
-    from playwatch.cli.settings import load
+    from playwatch.cli.hands import roster_of
     from playwatch.config.routes import route_of
-    from playwatch.errors import StoreLockedError
     from playwatch.runtime.clock import SystemClock
     from playwatch.runtime.desk import StoreDesk
+    from playwatch.store.sqlite import SqliteStore
+
+    async with engine_or_store(config, url, token_file) as (settings, found):
+        if isinstance(found, SqliteStore):
+            whole = await roster_of(settings, found).complete(settings)
+            yield StoreDesk(found, SystemClock(), map(route_of, whole.channels))
+        else:
+            yield found
+
+
+@asynccontextmanager
+async def engine_or_store(
+    config: Path, url: str | None, token_file: Path | None
+) -> AsyncIterator[tuple[Settings, SqliteStore | RemoteDesk]]:
+    """Yield the settings with the store, or with the engine that holds it.
+
+    Raises
+    ------
+    PlaywatchError
+        If neither can be had.
+    """
+    from playwatch.cli.settings import load
+    from playwatch.errors import StoreLockedError
+    from playwatch.runtime.clock import SystemClock
     from playwatch.store.sqlite import SqliteStore
     from playwatch.web.client import at_engine
 
     settings = load(config, need_secrets=False)
     certificate = None
     if url is None:
-        clock = SystemClock()
         try:
-            store = await SqliteStore.open(settings.store.path, clock=clock)
+            store = await SqliteStore.open(settings.store.path, clock=SystemClock())
         except StoreLockedError as error:
             url = _address(settings, error)
         else:
             try:
-                yield StoreDesk(store, clock, map(route_of, settings.channels))
+                yield settings, store
             finally:
                 await store.close()
             return
         certificate = _certificate(settings)
     token = _token(settings, token_file)
-    async with at_engine(url, token, certificate) as desk:
-        yield desk
+    async with at_engine(url, token, certificate) as engine:
+        yield settings, engine
 
 
 def _address(settings: Settings, error: Exception) -> str:

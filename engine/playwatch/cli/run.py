@@ -75,4 +75,4 @@ async def _reload_when(asked: asyncio.Event, reloader: Reloader) -> None:
         await asked.wait()
         asked.clear()
         with suppress(PlaywatchError):
-            await reloader.reload()
+            await reloader.reload("SIGHUP")

@@ -73,13 +73,14 @@ def list_(
 
 @app.command()
 def expire(
+    author: AuthorOption,
     silence_id: Annotated[str, typer.Argument(help="Its id, as `silence list` prints it.")],
     config: ConfigOption = Path("playwatch.yaml"),
     url: UrlOption = None,
     token_file: TokenOption = None,
 ) -> None:
     """End a silence now; what it kept back and is still open is told."""
-    if asyncio.run(_expire(config, url, token_file, silence_id)) is None:
+    if asyncio.run(_expire(config, url, token_file, silence_id, author)) is None:
         typer.echo(f"playwatch: no silence {silence_id} in this store", err=True)
         raise typer.Exit(1)
 
@@ -134,12 +135,12 @@ async def _add(
 
 
 async def _expire(
-    config: Path, url: str | None, token_file: Path | None, silence_id: str
+    config: Path, url: str | None, token_file: Path | None, silence_id: str, author: str
 ) -> Silence | None:
     from playwatch.cli.desk import desk_of
 
     async with desk_of(config, url, token_file) as desk:
-        return await desk.expire(silence_id)
+        return await desk.expire(silence_id, author)
 
 
 async def _list(config: Path, *, with_ended: bool) -> list[Silence]:

@@ -16,7 +16,7 @@ from playwatch.config.quantities import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from playwatch.core.deliveries import Delivery
+    from playwatch.cli.documents import Document
     from playwatch.core.incidents import Incident
     from playwatch.ports import IncidentStory
 
@@ -114,22 +114,23 @@ def _record(console: Console, story: IncidentStory) -> None:
         console.print(table)
 
 
-def delivery_table(deliveries: Sequence[Delivery]) -> None:
+def delivery_table(deliveries: Sequence[Document]) -> None:
     """Print deliveries that wait or were given up, one to a row."""
     console = Console()
     if not deliveries:
         console.print("Nothing waits, and nothing was given up.")
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("id", "status", "attempts", "decided (UTC)", "reason"):
+    for name in ("id", "status", "attempts", "decided (UTC)", "next try (UTC)", "reason"):
         table.add_column(name, overflow="fold")
     for delivery in deliveries:
         table.add_row(
-            escape(delivery.id),
-            delivery.status.value,
-            str(delivery.attempts),
-            _clock(delivery.created_at, "%m-%d %H:%M:%S"),
-            escape(delivery.reason),
+            escape(delivery["id"]),
+            delivery["status"],
+            str(delivery["attempts"]),
+            delivery["created_at"][11:19],
+            (delivery["next_try_at"] or "")[11:19],
+            escape(delivery["reason"]),
         )
     console.print(table)
 

@@ -102,6 +102,7 @@ class WebSettings(Strict):
         serialization_alias="session",
     )
     hosts: tuple[Text, ...] = ()
+    channel_hosts: tuple[Text, ...] = ()
     tls: WebTlsSettings | None = None
 
     @field_validator("tokens")

@@ -11,13 +11,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from playwatch.core.decisions import decision_of, told, withheld
 from playwatch.core.deliveries import Changes
 from playwatch.core.edits import EditKind, RuleEdit, kind_of
 from playwatch.core.incidents import Change, Status
-from playwatch.core.replacement import Settled, settle
+from playwatch.core.replacement import by_metric, settle
 from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.series import NEVER
 from playwatch.core.silences import reason_for_quiet
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.metrics import Catalogue
+    from playwatch.core.replacement import Settled
     from playwatch.core.routing import Route
     from playwatch.core.rules import Rule
     from playwatch.core.samples import Instant, SampleBatch
@@ -112,7 +111,7 @@ class Pipeline:
         settled = self.settled = settle(self.series, batch)
         turns: list[Turn] = []
         late = 0
-        for metric, part in self._by_metric_of(settled):
+        for metric, part in by_metric(self.series, settled):
             for watch in self._by_metric.get(metric, ()):
                 touched, too_late = watch.take(self.series, part, now.monotonic_ms)
                 late += too_late
@@ -255,23 +254,6 @@ class Pipeline:
         for watch in watches:
             self._by_metric[watch.metric_id].append(watch)
         self._paging_again = {watch.rule.name for watch in watches if watch.rule.repage_on_rise}
-
-    def _by_metric_of(self, settled: Settled) -> list[tuple[int, Settled]]:
-        """Split a batch by metric; one that has a single metric goes through whole."""
-        metric = self.series.metric[settled.counted.series]
-        first = int(metric[0]) if len(metric) else NEVER
-        withdrawn = self.series.metric[settled.withdrawn.series]
-        if (metric == first).all() and (withdrawn == first).all():
-            return [(first, settled)]
-        return [
-            (
-                int(one),
-                Settled(
-                    settled.counted.take(metric == one), settled.withdrawn.take(withdrawn == one)
-                ),
-            )
-            for one in np.unique(np.r_[metric, withdrawn])
-        ]
 
     def _step(self, turns: list[Turn], at: int, late: int = 0, *, releases: bool = True) -> Step:
         """Route what happened, so that incidents and deliveries commit together."""

@@ -110,3 +110,19 @@ def _running_maximum(
     earlier[starts] = NEVER
     prior: NDArray[np.int64] = np.maximum(earlier, before[starts][segment])
     return prior
+
+
+def by_metric(series: SeriesTable, settled: Settled) -> list[tuple[int, Settled]]:
+    """Split a batch by metric; one that has a single metric goes through whole."""
+    metric = series.metric[settled.counted.series]
+    first = int(metric[0]) if len(metric) else NEVER
+    withdrawn = series.metric[settled.withdrawn.series]
+    if (metric == first).all() and (withdrawn == first).all():
+        return [(first, settled)]
+    return [
+        (
+            int(one),
+            Settled(settled.counted.take(metric == one), settled.withdrawn.take(withdrawn == one)),
+        )
+        for one in np.unique(np.r_[metric, withdrawn])
+    ]

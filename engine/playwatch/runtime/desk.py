@@ -8,9 +8,10 @@ commands do not see the difference.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from playwatch.core.audit import AuditEntry
 from playwatch.core.decisions import Remark, RemarkKind, decision_of
 from playwatch.core.deliveries import Changes
 from playwatch.core.incidents import Change, Incident, Status
@@ -45,7 +46,7 @@ class Desk(Protocol):
     async def silence(self, request: SilenceRequest) -> Silence:
         """Begin a silence."""
 
-    async def expire(self, silence_id: str) -> Silence | None:
+    async def expire(self, silence_id: str, author: str = "") -> Silence | None:
         """End a silence now."""
 
     async def silences(self, *, with_ended: bool = False) -> list[Silence]:
@@ -87,12 +88,16 @@ class StoreDesk:
             comment=request.comment,
             created_at=now_at,
         )
-        await self._store.add_silence(silence)
+        after = {"ends_at": silence.ends_at, "comment": silence.comment}
+        entry = self._entry(request.author, "silence begun", silence.id, after)
+        await self._store.add_silence(silence, entry)
         return silence
 
-    async def expire(self, silence_id: str) -> Silence | None:
+    async def expire(self, silence_id: str, author: str = "") -> Silence | None:
         """End a silence now."""
-        return await self._store.end_silence(silence_id, self._clock.wall_ms())
+        now_at = self._clock.wall_ms()
+        entry = self._entry(author, "silence ended", silence_id, {"ends_at": now_at})
+        return await self._store.end_silence(silence_id, now_at, entry)
 
     async def silences(self, *, with_ended: bool = False) -> list[Silence]:
         """Return the silences in force and to come, or all that ever were."""
@@ -105,7 +110,9 @@ class StoreDesk:
         if await self._store.incident(incident_id) is None:
             return None
         remark = Remark(incident_id, self._clock.wall_ms(), kind, author, text)
-        await self._store.add_remark(remark)
+        what = "incident acknowledged" if kind is RemarkKind.ACKNOWLEDGED else "incident noted"
+        entry = self._entry(author, what, incident_id, {"text": text})
+        await self._store.add_remark(remark, entry)
         return remark
 
     async def resolve(self, incident_id: str, author: str) -> str | None:
@@ -119,8 +126,22 @@ class StoreDesk:
         )
         resolves = Told(story.deliveries).resolves(closed, at, unwanted=self._unwanted)
         decision = decision_of(Change.CLOSED, closed, at)
-        await self._store.commit(Changes([closed], resolves, [decision]))
+        entry = self._ended(author, incident_id)
+        await self._store.commit(Changes([closed], resolves, [decision], [entry]))
         return _standing(closed)
+
+    def _entry(self, author: str, what: str, subject: str, after: dict[str, object]) -> AuditEntry:
+        return AuditEntry(self._clock.wall_ms(), author, what, subject, after=after)
+
+    def _ended(self, author: str, incident_id: str) -> AuditEntry:
+        return AuditEntry(
+            self._clock.wall_ms(),
+            author,
+            "incident resolved",
+            incident_id,
+            {"status": Status.OPEN.value},
+            {"status": Status.CLOSED.value},
+        )
 
 
 class EngineDesk(StoreDesk):
@@ -136,17 +157,20 @@ class EngineDesk(StoreDesk):
         await self._evaluator.change(_go_on)
         return silence
 
-    async def expire(self, silence_id: str) -> Silence | None:
+    async def expire(self, silence_id: str, author: str = "") -> Silence | None:
         """End a silence; what it kept back is told at once."""
-        silence = await super().expire(silence_id)
+        silence = await super().expire(silence_id, author)
         await self._evaluator.change(_go_on)
         return silence
 
     async def resolve(self, incident_id: str, author: str) -> str | None:
         """Close an open incident; its group starts anew."""
+        entry = self._ended(author, incident_id)
 
         def close(pipeline: Pipeline, now: Instant) -> Step:
-            return pipeline.resolve(incident_id, by_hand(author), now)
+            step = pipeline.resolve(incident_id, by_hand(author), now)
+            changes = replace(step.changes, audit=[entry] if step.changes else [])
+            return replace(step, changes=changes)
 
         await self._evaluator.change(close)
         story = await self._store.incident(incident_id)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from playwatch.channels import fingerprint, open_channel
 from playwatch.channels.pagerduty import ENDPOINTS
 from playwatch.config.channels import PagerDutySettings
-from playwatch.config.former import former_settings
+from playwatch.config.former import former_settings, other_secrets
 from playwatch.store.keyring import HeldKey
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from playwatch.channels.guard import AddressGuard
     from playwatch.config.channels import ChannelSettings
     from playwatch.ports import Channel, Clock
     from playwatch.store.keyring import KeyRing
@@ -21,31 +22,68 @@ if TYPE_CHECKING:
 log = logging.getLogger("playwatch.delivery")
 
 
-def configured_keys(channels: Iterable[ChannelSettings]) -> list[HeldKey]:
-    """Return the keys of today, for the ring."""
-    return [
-        HeldKey(fingerprint(each.key), each.key, each.name, each.service, _url(each))
-        for each in channels
-        if each.key
-    ]
+def held_key(channel: ChannelSettings, *, is_guarded: bool = False) -> HeldKey:
+    """Return the key of a channel and what belongs to it, for the ring."""
+    return HeldKey(
+        fingerprint(channel.key),
+        channel.key,
+        channel.name,
+        channel.service,
+        _url(channel),
+        other_secrets(channel),
+        is_guarded,
+    )
+
+
+def configured_keys(
+    channels: Iterable[ChannelSettings], guarded: Collection[str] = ()
+) -> list[HeldKey]:
+    """Return the keys of today, for the ring.
+
+    Parameters
+    ----------
+    guarded
+        Names of channels that were added at run time.
+    """
+    return [held_key(each, is_guarded=each.name in guarded) for each in channels if each.key]
 
 
 def former_channels(
-    ring: KeyRing, present: Collection[str], clock: Clock, page_url: str = ""
+    ring: KeyRing,
+    present: Collection[str],
+    clock: Clock,
+    page_url: str = "",
+    guard: AddressGuard | None = None,
 ) -> list[Channel]:
-    """Return a channel for each that is gone and still has something to send."""
+    """Return a channel for each that is gone and still has something to send.
+
+    Parameters
+    ----------
+    present
+        Names of the channels that there are.
+    guard
+        Judges where those may send to that were added at run time.
+    """
     found = []
     for held in ring.orphans(present):
-        settings = former_settings(held.service, held.channel, held.key, held.url)
+        settings = former_settings(held.service, held.channel, held.key, held.url, held.others)
         if settings is None:
             log.error(
                 "channel %s is gone and cannot be rebuilt: what it has to send waits until it is"
                 " configured again",
                 held.channel,
             )
-        else:
-            log.warning("channel %s is gone; what it has to send still goes out", held.channel)
-            found.append(open_channel(settings, clock=clock, page_url=page_url, key_of=ring.key_of))
+            continue
+        log.warning("channel %s is gone; what it has to send still goes out", held.channel)
+        found.append(
+            open_channel(
+                settings,
+                clock=clock,
+                page_url=page_url,
+                key_of=ring.key_of,
+                guard=guard if held.is_guarded else None,
+            )
+        )
     return found
 
 

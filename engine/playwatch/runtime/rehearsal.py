@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from playwatch.core.deliveries import Action, Delivery
+from playwatch.core.deliveries import Action, Delivery, Sent
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.rules import AlertType, Severity
 from playwatch.runtime.clock import SystemClock
@@ -61,3 +61,17 @@ def rehearsal(channel: Channel) -> list[Delivery]:
         )
         for action, stage in ((Action.TRIGGER, incident), (Action.RESOLVE, ended))
     ]
+
+
+async def tried(channel: Channel) -> list[dict[str, str]]:
+    """Send a marked trigger and its resolve; return what became of each."""
+    answers: list[dict[str, str]] = []
+    for delivery in rehearsal(channel):
+        attempt = await channel.send(delivery)
+        is_sent = isinstance(attempt, Sent)
+        detail = attempt.answer if isinstance(attempt, Sent) else attempt.reason
+        outcome = type(attempt).__name__.lower()
+        answers.append({"action": delivery.action.value, "outcome": outcome, "detail": detail})
+        if not is_sent:
+            break
+    return answers

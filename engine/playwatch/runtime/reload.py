@@ -13,12 +13,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from playwatch.core.audit import AuditEntry
 from playwatch.core.edits import EditKind
 from playwatch.core.metrics import Catalogue
-from playwatch.errors import ConfigError, PlaywatchError, Problem
+from playwatch.errors import ConfigError, PlaywatchError, Problem, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from playwatch.config.schema import ChannelSettings, Settings
     from playwatch.core.edits import RuleEdit
@@ -64,6 +65,8 @@ class Parts:
     ----------
     load
         Reads the configuration again; raises `ConfigError`.
+    complete
+        Adds the channels to it that were added at run time.
     prepare
         Called with settings that are about to take effect; may refuse them.
     open_channel
@@ -74,14 +77,18 @@ class Parts:
         Says which incidents a channel takes.
     tell
         Called with settings that have taken effect and their channels.
+    audit
+        Keeps who asked for a reload.
     """
 
     load: Callable[[], Settings]
+    complete: Callable[[Settings], Awaitable[Settings]]
     prepare: Callable[[Settings], Awaitable[None]]
     open_channel: Callable[[ChannelSettings], Channel]
     intake: Callable[[Catalogue], Intake]
     route: Callable[[ChannelSettings, Channel], Route]
-    tell: Callable[[Settings, dict[str, Channel]], None] = lambda _, __: None
+    tell: Callable[[Settings, dict[str, Channel]], None]
+    audit: Callable[[AuditEntry], Awaitable[None]]
 
 
 class Reloader:
@@ -90,7 +97,9 @@ class Reloader:
     Parameters
     ----------
     settings
-        Those in force.
+        Those in force, as the file has them.
+    present
+        The settings of the open channels, those added at run time among them.
     channels
         The open channels by name; the caller closes them, and those that a
         reload adds, when the engine ends.
@@ -99,6 +108,7 @@ class Reloader:
     def __init__(
         self,
         settings: Settings,
+        present: Iterable[ChannelSettings],
         channels: dict[str, Channel],
         parts: Parts,
         evaluator: Evaluator,
@@ -106,10 +116,11 @@ class Reloader:
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        self._settings = settings
+        self._written = settings
+        self._settings = settings.model_copy(update={"channels": tuple(present)})
         self._started_with = settings
         self._catalogue = settings.catalogue()
-        self._channels = channels
+        self.channels = channels
         self._parts = parts
         self._evaluator = evaluator
         self._outbox = outbox
@@ -124,8 +135,13 @@ class Reloader:
         """The configuration in force."""
         return self._settings
 
-    async def reload(self) -> ReloadReport:
+    async def reload(self, author: str) -> ReloadReport:
         """Read the configuration again and go on with it.
+
+        Parameters
+        ----------
+        author
+            Who asks for it.
 
         Raises
         ------
@@ -139,18 +155,55 @@ class Reloader:
                 settings = await asyncio.to_thread(self._parts.load)
                 catalogue = extended(self._catalogue, settings)
                 # From here on to the end, whoever asked may go away.
-                return await asyncio.shield(self._put(settings, catalogue))
+                report = await asyncio.shield(self._put(settings, catalogue))
             except PlaywatchError as error:
                 self._telemetry.reload_successful.set(0)
                 log.error("nothing is reloaded:\n%s", error)  # noqa: TRY400 - sentences
                 raise
+            self._telemetry.reload_successful.set(1)
+            self._telemetry.reloaded_at.set(self._clock.wall_ms() / 1000)
+            said = in_words(report)
+            log.info("reloaded: %s", said)
+            await self._note(author, said)
+            return report
+
+    async def refresh(self) -> None:
+        """Go on with the channels that the store has now; the configuration stays.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be read or written; nothing has changed then.
+        """
+        async with self._turn:
+            await asyncio.shield(self._put(self._written, self._catalogue))
+
+    @property
+    def written(self) -> Settings:
+        """The configuration in force as the file has it, without what was added at run time."""
+        return self._written
+
+    def opened(self, one: ChannelSettings) -> Channel:
+        """Return a channel made of settings for the caller to use and close."""
+        return self._parts.open_channel(one)
+
+    async def _note(self, author: str, said: str) -> None:
+        """Keep who asked; what is in force is not taken back where that fails."""
+        now_at = self._clock.wall_ms()
+        try:
+            await self._parts.audit(
+                AuditEntry(now_at, author, "configuration reloaded", after={"report": said})
+            )
+        except StoreError as error:
+            log.error("the reload is not in the audit: %s", error)  # noqa: TRY400 - a sentence
 
     async def close(self) -> None:
         """Close every channel there was."""
         for channel in self._all_channels:
             await channel.close()
 
-    async def _put(self, settings: Settings, catalogue: Catalogue) -> ReloadReport:
+    async def _put(self, written: Settings, catalogue: Catalogue) -> ReloadReport:
+        settings = await self._parts.complete(written)
         await self._parts.prepare(settings)
         before = {one.name: one for one in self._settings.channels}
         after = {one.name: one for one in settings.channels}
@@ -160,7 +213,7 @@ class Reloader:
             if before.get(name) != one
         }
         self._all_channels += fresh.values()
-        channels = {name: fresh.get(name) or self._channels[name] for name in after}
+        channels = {name: fresh.get(name) or self.channels[name] for name in after}
         edits = await self._evaluator.reload(
             catalogue,
             self._parts.intake(catalogue),
@@ -172,19 +225,16 @@ class Reloader:
             self._outbox.put(channel, after[name].rate_limit)
         for name in before.keys() - after.keys():
             self._outbox.retire(name)
-        self._settings, self._catalogue, self._channels = settings, catalogue, channels
+        self._written, self._settings, self._catalogue = written, settings, catalogue
+        self.channels = channels
         self._parts.tell(settings, channels)
-        report = ReloadReport(
+        return ReloadReport(
             rules=tuple(edits),
             added=tuple(sorted(fresh.keys() - before.keys())),
             changed=tuple(sorted(fresh.keys() & before.keys())),
             removed=tuple(sorted(before.keys() - after.keys())),
-            needs_restart=self._waiting(settings),
+            needs_restart=self._waiting(written),
         )
-        self._telemetry.reload_successful.set(1)
-        self._telemetry.reloaded_at.set(self._clock.wall_ms() / 1000)
-        log.info("reloaded: %s", in_words(report))
-        return report
 
     def _waiting(self, settings: Settings) -> tuple[str, ...]:
         return tuple(

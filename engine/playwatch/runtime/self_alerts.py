@@ -86,6 +86,15 @@ class SelfAlerts:
                 incident, Told(told[incident.id]), round(until_s * 1000), now
             )
 
+    def withdraw(self, channel: str, at: int) -> list[Delivery]:
+        """Return what ends every open incident for one channel, which is told nothing any more."""
+        self.routes = tuple(route for route in self.routes if route.channel != channel)
+        return [
+            each
+            for one in self._open.values()
+            for each in one.told.withdraw(one.incident, channel, at)
+        ]
+
     def tick(self, complaints: Iterable[Complaint], now: Instant) -> Changes:
         """Return what follows from the complaints that hold now."""
         incidents: list[Incident] = []

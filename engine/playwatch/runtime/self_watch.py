@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
+from playwatch.core.deliveries import Changes
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 from playwatch.ingest.topics import matches
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from playwatch.config.quiet import QuietAfter
-    from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.routing import Route
     from playwatch.ports import Clock, Store
@@ -100,6 +101,15 @@ class SelfWatch:
         self._subscription_of.clear()
         self._quiet.reconfigure(patience)
         self._alerts.routes = tuple(routes)
+
+    async def withdraw(self, channel: str, *, sends_resolves: bool) -> list[str]:
+        """Let every open incident about the engine be over for one channel; return their ids."""
+        deliveries = self._alerts.withdraw(channel, self._clock.wall_ms())
+        if not sends_resolves or not deliveries:
+            return []
+        await self._commit(Changes(deliveries=deliveries))
+        self._wake_outbox(deliveries)
+        return [each.incident_id for each in deliveries]
 
     def heard(self, heard: Mapping[str, Collection[str]]) -> None:
         """Note the topics that one read brought, with the sources named there.

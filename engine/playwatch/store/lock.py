@@ -89,6 +89,22 @@ class StoreLock:
             self._descriptor = None
 
 
+def is_locked(store: Path) -> bool:
+    """Return whether an engine holds a store; nothing is made or changed."""
+    path = store.resolve().with_name(f"{store.name}.lock")
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _this_process(at: int | None) -> Holder:
     since = "" if at is None else f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return Holder(os.getpid(), socket.gethostname(), since)

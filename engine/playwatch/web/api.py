@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from playwatch.core.decisions import RemarkKind
+from playwatch.web.authors import author_of
 from playwatch.web.documents import (
     body_of,
     remark_document,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.reload import ReloadReport
 
-    Reload = Callable[[], Awaitable[ReloadReport]]
+    Reload = Callable[[str], Awaitable[ReloadReport]]
 
 _SILENCE: Final = {"matchers", "starts_at", "ends_at", "for", "author", "comment"}
 
@@ -48,12 +49,12 @@ class Api:
         router.add_post("/api/v1/incidents/{id}/note", self.note)
         router.add_post("/api/v1/incidents/{id}/resolve", self.resolve)
 
-    async def reload(self, _request: web.Request) -> web.StreamResponse:
+    async def reload(self, request: web.Request) -> web.StreamResponse:
         """Read the configuration again; answer what became of rules and incidents."""
         if self._reload is None:
             message = "this engine was not started from a file"
             raise ProblemError(409, message)
-        return web.json_response(report_document(await self._reload()))
+        return web.json_response(report_document(await self._reload(author_of(request))))
 
     async def silences(self, request: web.Request) -> web.StreamResponse:
         """Answer with the silences in force and to come; with ``?all`` also the ended ones."""
@@ -68,7 +69,8 @@ class Api:
 
     async def expire(self, request: web.Request) -> web.StreamResponse:
         """End a silence."""
-        silence = await self._desk.expire(request.match_info["id"])
+        author = author_of(request, request.query.get("author"))
+        silence = await self._desk.expire(request.match_info["id"], author)
         if silence is None:
             message = "there is no such silence"
             raise ProblemError(404, message)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 
 from playwatch.core.decisions import Remark, RemarkKind
-from playwatch.errors import EngineError
+from playwatch.errors import EngineError, Mistake
 from playwatch.web.documents import at_of, request_document, silence_of
 
 if TYPE_CHECKING:
@@ -32,18 +32,20 @@ class RemoteDesk:
 
     async def silence(self, request: SilenceRequest) -> Silence:
         """Begin a silence."""
-        answer = await self._ask("POST", "/api/v1/silences", request_document(request))
+        answer = await self.ask("POST", "/api/v1/silences", request_document(request))
         return silence_of(_there(answer))
 
-    async def expire(self, silence_id: str) -> Silence | None:
+    async def expire(self, silence_id: str, author: str = "") -> Silence | None:
         """End a silence now."""
-        answer = await self._ask("DELETE", f"/api/v1/silences/{quote(silence_id, safe='')}")
+        path = f"/api/v1/silences/{quote(silence_id, safe='')}"
+        query = f"?author={quote(author, safe='')}" if author else ""
+        answer = await self.ask("DELETE", path + query)
         return None if answer is None else silence_of(answer)
 
     async def silences(self, *, with_ended: bool = False) -> list[Silence]:
         """Return the silences in force and to come, or all that ever were."""
         query = "?all" if with_ended else ""
-        answer = await self._ask("GET", f"/api/v1/silences{query}")
+        answer = await self.ask("GET", f"/api/v1/silences{query}")
         return [silence_of(one) for one in _there(answer)]
 
     async def remark(
@@ -53,7 +55,7 @@ class RemoteDesk:
         is_note = kind is RemarkKind.NOTE
         verb, name = ("note", "text") if is_note else ("ack", "comment")
         path = f"/api/v1/incidents/{quote(incident_id, safe='')}/{verb}"
-        answer = await self._ask("POST", path, {"author": author, name: text})
+        answer = await self.ask("POST", path, {"author": author, name: text})
         if answer is None:
             return None
         return Remark(answer["incident_id"], at_of(answer["at"]), kind, author, answer["text"])
@@ -61,10 +63,10 @@ class RemoteDesk:
     async def resolve(self, incident_id: str, author: str) -> str | None:
         """Close an open incident by hand; return how it stands then."""
         path = f"/api/v1/incidents/{quote(incident_id, safe='')}/resolve"
-        answer = await self._ask("POST", path, {"author": author})
+        answer = await self.ask("POST", path, {"author": author})
         return None if answer is None else f"{answer['status']}: {answer['reason']}"
 
-    async def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    async def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """Return what the engine answers; None when it knows no such thing."""
         try:
             async with self._session.request(
@@ -80,7 +82,8 @@ class RemoteDesk:
             facts = document if isinstance(document, dict) else {}
             detail = facts.get("detail") or f"{answer.status} {answer.reason}"
             hint = f" ({facts['hint']})" if facts.get("hint") else ""
-            message = f"the engine at {self._url} refuses: {detail}{hint}"
+            lines = [f"\n  {_mistake(one)}" for one in facts.get("errors", ())]
+            message = f"the engine at {self._url} refuses: {detail}{hint}{''.join(lines)}"
             raise EngineError(message)
         return document
 
@@ -109,6 +112,13 @@ async def at_engine(
         headers=headers, timeout=timeout, connector=connector
     ) as session:
         yield RemoteDesk(session, url)
+
+
+def _mistake(one: dict[str, str]) -> str:
+    """Return one of several mistakes in words."""
+    return str(
+        Mistake(one.get("pointer", "").removeprefix("#"), one["detail"], one.get("hint", ""))
+    )
 
 
 def _there(answer: Any) -> Any:  # noqa: ANN401 - JSON

@@ -128,8 +128,13 @@ def report_document(report: ReloadReport) -> Document:
     }
 
 
-async def body_of(request: web.Request, known: set[str]) -> Document:
+async def body_of(request: web.Request, known: set[str] | None = None) -> Document:
     """Return the JSON object that a caller sent.
+
+    Parameters
+    ----------
+    known
+        What members it may have; None for whoever reads it to say.
 
     Raises
     ------
@@ -144,7 +149,7 @@ async def body_of(request: web.Request, known: set[str]) -> Document:
     if not isinstance(body, dict):
         message = "the body is not a JSON object"
         raise ProblemError(400, message)
-    if unknown := sorted(body.keys() - known):
+    if known is not None and (unknown := sorted(body.keys() - known)):
         message = f"'{unknown[0]}' is not known"
         raise ProblemError(422, message, hint=f"known are {', '.join(sorted(known))}")
     return body

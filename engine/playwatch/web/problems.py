@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from playwatch.errors import ConfigError, StoreError
+from playwatch.errors import ConfigError, ConflictError, InvalidError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,10 +76,8 @@ def found_wrong(request: web.Request, error: Exception) -> ProblemError:
     """
     if isinstance(error, ProblemError):
         return error
-    if isinstance(error, ConfigError):
-        detail = "the configuration has mistakes, nothing has changed"
-        problems = [asdict(one) for one in error.problems]
-        return ProblemError(web.HTTPUnprocessableEntity.status_code, detail, problems=problems)
+    if isinstance(error, ConfigError | InvalidError | ConflictError):
+        return _callers_fault(error)
     if isinstance(error, StoreError):
         return ProblemError(web.HTTPServiceUnavailable.status_code, str(error))
     if isinstance(error, web.HTTPException):
@@ -91,6 +89,22 @@ def found_wrong(request: web.Request, error: Exception) -> ProblemError:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     detail = f"internal error: {type(error).__name__}"
     return ProblemError(web.HTTPInternalServerError.status_code, detail)
+
+
+def _callers_fault(error: ConfigError | InvalidError | ConflictError) -> ProblemError:
+    invalid = web.HTTPUnprocessableEntity.status_code
+    if isinstance(error, ConfigError):
+        detail = "the configuration has mistakes, nothing has changed"
+        return ProblemError(invalid, detail, problems=[asdict(one) for one in error.problems])
+    if isinstance(error, InvalidError):
+        mistakes = [
+            {"pointer": f"#{one.pointer}", "detail": one.message, "hint": one.hint}
+            for one in error.mistakes
+        ]
+        detail = "the body has mistakes, nothing has changed"
+        return ProblemError(invalid, detail, errors=mistakes)
+    hint = {"hint": error.hint} if error.hint else {}
+    return ProblemError(web.HTTPConflict.status_code, error.message, **hint)
 
 
 _DETAILS = {

@@ -1,0 +1,46 @@
+"""The audit as people read it in a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from playwatch.runtime.moments import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from playwatch.core.audit import AuditEntry
+
+
+def audit_table(entries: Sequence[AuditEntry]) -> None:
+    """Print entries of the audit, one to a row: what has changed, as before → after."""
+    console = Console()
+    if not entries:
+        console.print("Nobody has changed anything.")
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("at (UTC)", "who", "what", "of"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("change", overflow="fold")
+    for entry in entries:
+        at = (moment(entry.at) or "")[:19].replace("T", " ")
+        cells = (at, entry.who, entry.what, entry.subject, _change(entry.before, entry.after))
+        table.add_row(*map(escape, cells))
+    console.print(table)
+
+
+def _change(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if not before or not after:
+        return ", ".join(f"{name} {_word((before or after)[name])}" for name in names)
+    return ", ".join(f"{n} {_word(before.get(n))} → {_word(after.get(n))}" for n in names)
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
