@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from playwatch.channels import open_channel
+from playwatch.config.anomalies import everything_watched
 from playwatch.config.routes import route_of, self_alert_route_of
 from playwatch.core.intake import Intake
 from playwatch.core.pipeline import Pipeline
@@ -105,9 +106,10 @@ class Works:
     def evaluator(self, record: Path | None) -> Evaluator:
         """Return what owns the core; nothing is recovered yet."""
         settings, catalogue = self._settings, self._settings.catalogue()
+        rules = everything_watched(settings)
         routes = [_route(one, self._channels[one.name]) for one in settings.channels]
         return Evaluator(
-            Pipeline(catalogue, self._series, settings.core_rules(), routes, self.installation),
+            Pipeline(catalogue, self._series, rules, routes, self.installation),
             self._intake(catalogue),
             self._sequences,
             catalogue,
@@ -176,7 +178,7 @@ class Works:
         source: Source,
     ) -> Pages:
         """Return what people look at; its loops are yet to run."""
-        readings = Readings(lambda: evaluator.pipeline.watches, self._clock)
+        readings = Readings(lambda: evaluator.pipeline.thresholds, self._clock)
         history = self._history(evaluator, readings)
         return Pages(
             reloader=reloader,

@@ -124,7 +124,7 @@ class Site:
         rules = [a_rule(by=("country",))]
         self.pipeline = Pipeline(self.catalogue, SeriesTable(), rules, [], "here")
         self.clock = HandClock()
-        self.readings = Readings(lambda: self.pipeline.watches, self.clock)
+        self.readings = Readings(lambda: self.pipeline.thresholds, self.clock)
         self.keeper = HistoryKeeper(history, self, self.readings, self.clock, 7 * 86_400)
         self.history = history
 

@@ -100,7 +100,7 @@ def assert_equal(its_rules: list[Rule], stream: list[Happening]) -> None:
             expected = slow.take(naive_samples(samples), stage.monotonic_ms)
 
         assert comparable(expected) == turns_of(list(step.turns))
-        for watch, twin in zip(stage.pipeline.watches, slow.watches, strict=True):
+        for watch, twin in zip(stage.pipeline.thresholds, slow.watches, strict=True):
             assert_alike(watch, twin, stage.monotonic_ms)
 
 

@@ -82,7 +82,7 @@ def test_everything_ends_when_silence_lasts(data: st.DataObject, its_rules: list
         stage.tick()
 
     assert stage.pipeline.open_incidents == []
-    assert not any(len(watch.phases.active()) for watch in stage.pipeline.watches)
+    assert not any(len(watch.phases.active()) for watch in stage.pipeline.thresholds)
 
 
 @settings(deadline=None, max_examples=100)
@@ -109,7 +109,7 @@ def test_a_batch_split_anywhere_leaves_the_same_windows(
 def _windows(stage: Stage) -> list[dict[tuple[str, ...], tuple[float, int, int]]]:
     stage.tick()
     found = []
-    for watch in stage.pipeline.watches:
+    for watch in stage.pipeline.thresholds:
         rows = stage.row_numbers(watch)
         at = watch.windows.clocks.now(rows, stage.monotonic_ms)
         totals = watch.windows.totals(rows, at)

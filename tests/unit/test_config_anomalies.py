@@ -55,8 +55,8 @@ def test_an_entry_has_the_defaults_of_the_manual(tmp_path: Path) -> None:
 
     assert rule.alert_type is AlertType.ANOMALY
     assert rule.condition == Anomaly(1.0, None, Severity.CRITICAL, 20.0)
-    assert (rule.window_s, rule.for_s, rule.resolve_for_s) == (60.0, 0.0, 300.0)
-    assert rule.flap_within_s == 900.0
+    assert (rule.window_s, rule.for_s, rule.resolve_for_s) == (60.0, 0.0, 180.0)
+    assert rule.flap_within_s == 300.0
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,7 @@ def test_all_of_it_can_be_written_and_shown_again(tmp_path: Path) -> None:
         "    where: {property: sports, cdn: '!akamai'}\n"
         "    by: [[], [country], [cdn, country]]\n"
         "    budget: 2 per day\n"
+        "    interval: 5m\n"
         "    min_affected_views: 50\n"
         "    for: 2m\n"
         "    resolve_for: 10m\n"

@@ -29,7 +29,7 @@ class Bench:
         self.catalogue = Catalogue()
         self.pipeline = Pipeline(self.catalogue, SeriesTable(), rules, [], "here")
         self.clock = HandClock(START)
-        self.readings = Readings(lambda: self.pipeline.watches, self.clock)
+        self.readings = Readings(lambda: self.pipeline.thresholds, self.clock)
 
     def send(self, **values: float) -> None:
         number = self.catalogue.id_of(FAILURES)

@@ -82,7 +82,7 @@ def test_values_are_what_the_rule_would_judge() -> None:
     stage.sleep(1)
     stage.send(3, views=10, country="DE")
     stage.send(9, views=1, country="FR")
-    (watch,) = stage.pipeline.watches
+    (watch,) = stage.pipeline.thresholds
 
     values = watch.values(stage.row_numbers(watch), stage.monotonic_ms).tolist()
     assert values[0] == 7
@@ -96,7 +96,7 @@ def edited(rule: Rule, **fields: object) -> Rule:
 def test_other_bounds_keep_the_incident_and_judge_it_from_here_on() -> None:
     stage = Stage(a_rule("> 5"))
     stage.send(9)
-    (watch,) = stage.pipeline.watches
+    (watch,) = stage.pipeline.thresholds
 
     watch.edit(edited(watch.rule, condition=threshold("> 20")))
     assert stage.tick() == ["resolved"]
@@ -105,7 +105,7 @@ def test_other_bounds_keep_the_incident_and_judge_it_from_here_on() -> None:
 def test_a_tier_that_is_new_is_reached_from_the_next_breach_on() -> None:
     stage = Stage(a_rule("> 5", for_s=60))
     stage.report(9, times=7, every_s=10)
-    (watch,) = stage.pipeline.watches
+    (watch,) = stage.pipeline.thresholds
     watch.edit(edited(watch.rule, condition=threshold("> 50", warning=5)))
 
     assert stage.send(9) == []
@@ -118,7 +118,7 @@ def test_flap_control_can_be_taken_away_from_an_incident_that_lingers() -> None:
     stage = Stage(a_rule("> 5", window_s=1, flap_within_s=600))
     stage.report(9, times=1, every_s=5)
     stage.send(1)
-    (watch,) = stage.pipeline.watches
+    (watch,) = stage.pipeline.thresholds
     watch.edit(edited(watch.rule, flap_within_s=0.0))
 
     assert stage.send(1) == ["resolved"]
@@ -129,7 +129,7 @@ def test_silence_stays_silence_through_an_edit() -> None:
     stage = Stage(a_rule("> 5", no_data=no_data))
     stage.send(1)
     stage.wait(61)
-    (watch,) = stage.pipeline.watches
+    (watch,) = stage.pipeline.thresholds
     watch.edit(edited(watch.rule, for_s=30.0))
 
     assert stage.wait(300) == []
@@ -138,7 +138,7 @@ def test_silence_stays_silence_through_an_edit() -> None:
 
 def test_an_edit_of_what_is_watched_is_another_watch() -> None:
     stage = Stage(a_rule("> 5"))
-    (watch,) = stage.pipeline.watches
+    (watch,) = stage.pipeline.thresholds
 
     with pytest.raises(ValueError, match="watches something else"):
         watch.edit(edited(watch.rule, window_s=30.0))

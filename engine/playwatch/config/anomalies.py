@@ -30,8 +30,8 @@ FLEET_BUDGET: Final = 1.0
 """False pages a week over all that is watched without being asked for."""
 
 _DAY_S: Final = 86_400.0
-_FLAP_S: Final = 900.0
-_RESOLVE_S: Final = 300.0
+_FLAP_S: Final = 300.0
+_RESOLVE_S: Final = 180.0
 _MIN_AFFECTED: Final = 20
 
 
@@ -84,6 +84,13 @@ class AnomalySettings(Strict):
     where: dict[Dimension, PatternField] = Field(default_factory=dict)
     by: Groupings | None = None
     budget: Budget = 1.0
+    interval_s: Seconds = Field(
+        default=INTERVAL_S,
+        ge=5,
+        le=3600,
+        validation_alias="interval",
+        serialization_alias="interval",
+    )
     min_affected_views: Whole = Field(default=_MIN_AFFECTED, ge=0)
     for_s: Seconds = Field(
         default=0.0, ge=0, le=_DAY_S, validation_alias="for", serialization_alias="for"
@@ -133,7 +140,7 @@ class AnomalySettings(Strict):
             ),
             where=tuple(pattern.matcher(name) for name, pattern in self.where.items()),
             by=dimensions_of(self.by),
-            window_s=INTERVAL_S,
+            window_s=self.interval_s,
             for_s=self.for_s,
             resolve_for_s=self.resolve_for_s,
             expire_after_s=self.expire_after_s,

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from playwatch.core.incidents import Incident
 
 WITHHELD: Final = "withheld"
-"""A silence kept the trigger back."""
+"""A silence, or an incident with the same cause, kept the trigger back."""
 TOLD: Final = "told"
-"""The silence is over, the trigger was sent."""
+"""What kept it back is over, the trigger was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,13 @@ def decision_of(change: Change, incident: Incident, at: int) -> Decision:
 
 
 def withheld(incident: Incident, at: int, reason: str) -> Decision:
-    """Return the record of a trigger that a silence keeps back."""
+    """Return the record of a trigger that is kept back."""
     return Decision(incident.id, at, WITHHELD, incident.severity.word, reason=reason)
 
 
 def told(incident: Incident, at: int) -> Decision:
-    """Return the record of a trigger that is sent at the end of a silence."""
+    """Return the record of a trigger that was kept back and is sent now."""
     reason = "no silence holds it back any more"
+    if incident.related_to:
+        reason = f"it goes on without incident {incident.related_to}"
     return Decision(incident.id, at, TOLD, incident.severity.word, reason=reason)

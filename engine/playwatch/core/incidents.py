@@ -37,6 +37,22 @@ class Change(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Where most of a deviation comes from.
+
+    Attributes
+    ----------
+    share
+        Of what is beyond normal, 0 to 1.
+    breakdowns
+        The values of the dimensions that carry it.
+    """
+
+    share: float
+    breakdowns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One problem, from its opening to its end, by Mux's names where they exist.
 
@@ -61,13 +77,25 @@ class Incident:
     sample_size
         Views in the window at opening or at the last rise.
     affected_viewers
-        Views that were hit, of ``sample_size``.
+        Views that were hit at opening or at the last rise: of ``sample_size``,
+        or beyond what is normal since ``started_at`` where that is learned.
+    affected_views
+        Views hit beyond what is normal from the start to the end, or so far.
     started_at, opened_at
         When the metric crossed its bound, and when ``for`` had passed.
     resolved_at, ended_at
         When it crossed back, and when ``resolve_for`` had passed.
-    expected_low, expected_high
-        The learned band; None for a threshold.
+    expected, expected_low, expected_high
+        What was normal and the learned band round it; None for a threshold.
+    evidence
+        What spoke loudest for it, in a word; empty for a threshold.
+    once_in_weeks
+        How rarely chance alone brings evidence as strong to this group.
+    causes
+        Where the deviation comes from, the greatest share first.
+    related_to
+        Id of the incident with the same cause that people were told of
+        instead; empty for one that stands for itself.
     reason
         Why it ended, in words; empty while it is open.
     flaps
@@ -111,11 +139,29 @@ class Incident:
     flaps: int = 0
     is_silence: bool = False
     correction: str = ""
+    expected: float | None = None
+    evidence: str = ""
+    once_in_weeks: float | None = None
+    causes: tuple[Cause, ...] = ()
+    related_to: str = ""
+    affected_views: int = 0
 
     @property
     def is_open(self) -> bool:
         """True until it was resolved, closed or expired."""
         return self.status is Status.OPEN
+
+    @property
+    def affected_per_hour_on_open(self) -> float | None:
+        """Views hit per hour from the start to the opening; None without a length of time."""
+        return _per_hour(self.affected_viewers, self.opened_at - self.started_at)
+
+    @property
+    def affected_per_hour(self) -> float | None:
+        """Views hit per hour over the whole incident; None while that is not known."""
+        if self.resolved_at is None or not self.affected_views:
+            return None
+        return _per_hour(self.affected_views, self.resolved_at - self.started_at)
 
     @property
     def dedup_key(self) -> str:
@@ -127,6 +173,11 @@ class Incident:
         if change is Change.CORRECTED:
             return self.correction or "late data agree with what was decided again"
         return self.reason or self.summary
+
+    def closed(self, reason: str, at: int) -> Incident:
+        """Return this incident after an end that is not its metric's."""
+        at = max(at, self.opened_at)
+        return self.ended(Status.CLOSED, reason=reason, resolved_at=at, ended_at=at, value=None)
 
     def ended(
         self, status: Status, *, reason: str, resolved_at: int, ended_at: int, value: float | None
@@ -140,6 +191,10 @@ class Incident:
             ended_at=ended_at,
             measured_value_on_close=value,
         )
+
+
+def _per_hour(views: int, length_ms: int) -> float | None:
+    return views * 3_600_000 / length_ms if length_ms > 0 else None
 
 
 def incident_key(rule: Rule, breakdowns: tuple[tuple[str, str], ...]) -> str:

@@ -81,7 +81,7 @@ class IntervalRings:
     Parameters
     ----------
     interval_s
-        Length of an interval, at least `LATENESS_S`.
+        Length of an interval; a shorter one than `LATENESS_S` waits for its own length.
     skips_first
         True where the first interval of a group, of which nobody knows how
         much was missed, would be too small: sums, not means.
@@ -95,6 +95,7 @@ class IntervalRings:
 
     def __init__(self, interval_s: float, *, skips_first: bool = False) -> None:
         self.interval_ms = round(interval_s * 1000)
+        self._lateness_ms = min(self.interval_ms, _LATENESS_MS)
         self._skips_first = skips_first
         self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
         self.heard_ms: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -135,11 +136,19 @@ class IntervalRings:
     def due(self, groups: int, monotonic_ms: int) -> Iterator[Sums]:
         """Iterate over the intervals that are over, the oldest first."""
         every = np.arange(groups, dtype=np.int32)
-        over = (self.now(every, monotonic_ms) - _LATENESS_MS) // self.interval_ms - 1
+        over = (self.now(every, monotonic_ms) - self._lateness_ms) // self.interval_ms - 1
         held = self.number[:groups]
         rows = every[((held != NEVER) & (held <= over[:, None])).any(axis=1)]
         if len(rows):
             yield from self._close(rows, over[rows])
+
+    def closes_ms(self, groups: int) -> NDArray[np.int64]:
+        """Return when, on the monotonic clock, what is open will be over."""
+        held = self.number[:groups]
+        over_at = (held + 1) * self.interval_ms + self._lateness_ms
+        closes = over_at - self.newest_at[:groups, None] + self.heard_ms[:groups, None]
+        open_ones: NDArray[np.int64] = closes[held != NEVER]
+        return open_ones
 
     def open(self, group: NDArray[np.int32]) -> Sums:
         """Return what the newest interval of some groups holds so far; nothing is closed."""
@@ -163,6 +172,13 @@ class IntervalRings:
             for column in (self.weight, self.views, self.samples):
                 column[rows] = 0
             self.closed[rows] = np.where(newest == NEVER, NEVER, newest // self.interval_ms)
+
+    def begin(self, group: int, at: int, monotonic_ms: int) -> None:
+        """Start the clock of a group that nothing is known of."""
+        if self.newest_at[group] == NEVER:
+            self.newest_at[group] = at
+            self.heard_ms[group] = monotonic_ms
+            self.closed[group] = at // self.interval_ms - 1
 
     def forget(self, group: NDArray[np.int32]) -> None:
         """Make some groups as new."""

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.core.dimension_codes import DimensionCodes
 from playwatch.core.groups import NO_GROUP
 from playwatch.core.series import grown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -57,6 +58,8 @@ class Lattice:
         The sets of dimensions, wide before narrow; found ones last.
     leaves
         The series row of each leaf: a series that the rule watches.
+    codes
+        The dimensions of each leaf.
     parents
         For each group the narrowest one that it lies in, -1 for none.
     left_out
@@ -86,6 +89,7 @@ class Lattice:
         self._leaf_of: NDArray[np.int32] = np.zeros(0, np.int32)
         self._groups_of: NDArray[np.int32] = np.zeros((0, len(self.groupings)), np.int32)
         self.leaves: list[int] = []
+        self.codes = DimensionCodes()
         self.parents: NDArray[np.int32] = np.zeros(0, np.int32)
         self.left_out: dict[tuple[str, ...], int] = {}
 
@@ -123,6 +127,11 @@ class Lattice:
         self._rows[breakdowns] = row
         return row
 
+    def expect(self, groupings: Iterable[tuple[str, ...]]) -> None:
+        """Look at groupings that were found before, where they are found by themselves."""
+        if self._finds:
+            self._widen([names for names in groupings if names not in self.groupings])
+
     def leaves_of(self, series: SeriesTable, rows: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the leaf of each series row, `NO_GROUP` where the rule skips it.
 
@@ -150,9 +159,9 @@ class Lattice:
         inside: NDArray[np.bool_] = (self._groups_of[: len(self.leaves)] == row).any(axis=1)
         return inside
 
-    def widths(self, rows: NDArray[np.int32]) -> list[int]:
+    def widths(self, rows: NDArray[np.int32]) -> NDArray[np.int8]:
         """Return how many dimensions each group has; fewer is wider."""
-        return [len(self._groups[row]) for row in rows.tolist()]
+        return np.array([len(self._groups[row]) for row in rows.tolist()], np.int8)
 
     def _match(self, series: SeriesTable, row: int) -> int:
         dimensions = dict(series.dimensions(row))
@@ -170,15 +179,18 @@ class Lattice:
                 group = self.intern(tuple((name, dimensions[name]) for name in names))
                 self._groups_of[leaf, number] = group
         self.leaves.append(row)
+        self.codes.add(dimensions)
         return leaf
 
     def _discover(self, dimensions: Mapping[str, str]) -> None:
         """Add a grouping for each dimension that was never seen before."""
         known = {names[0] for names in self.groupings if names}
         fresh = [(name,) for name in dimensions if name not in known]
-        fresh = fresh[: max(0, DIMENSIONS_LIMIT - len(known))]
-        if fresh:
-            self.groupings += fresh
+        self._widen(fresh[: max(0, DIMENSIONS_LIMIT - len(known))])
+
+    def _widen(self, groupings: Sequence[tuple[str, ...]]) -> None:
+        if groupings:
+            self.groupings += groupings
             wider = np.full((len(self._groups_of), len(self.groupings)), NO_GROUP, np.int32)
             wider[:, : self._groups_of.shape[1]] = self._groups_of
             self._groups_of = wider

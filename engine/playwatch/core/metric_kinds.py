@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from playwatch.core.metrics import Merge
-from playwatch_models.classes import MetricClass
+from playwatch.core.metrics import Merge, Worse
+from playwatch_models.classes import Direction, MetricClass
 
 if TYPE_CHECKING:
     from playwatch.core.metrics import Metric
 
 _PERCENT: Final = 100.0
+_DIRECTIONS: Final = {
+    Worse.HIGH: Direction.UP,
+    Worse.LOW: Direction.DOWN,
+    Worse.EITHER: Direction.EITHER,
+}
 
 
 def metric_class(metric: Metric) -> MetricClass:
@@ -27,3 +32,8 @@ def metric_class(metric: Metric) -> MetricClass:
     if metric.unit == "%" and metric.low == 0 and metric.high == _PERCENT:
         return MetricClass.RATIO
     return MetricClass.MEDIAN if metric.low >= 0 else MetricClass.GAUGE
+
+
+def worse_direction(metric: Metric) -> Direction:
+    """Return which deviations of a metric are evidence; of an audience, both."""
+    return _DIRECTIONS[metric.worse]

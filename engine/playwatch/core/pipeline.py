@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from playwatch.core.decisions import decision_of, told, withheld
 from playwatch.core.deliveries import Changes
 from playwatch.core.edits import EditKind, RuleEdit, kind_of
-from playwatch.core.incidents import Change, Status
+from playwatch.core.incidents import Change
+from playwatch.core.relations import Relations
 from playwatch.core.replacement import by_metric, settle
-from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.series import NEVER
 from playwatch.core.silences import reason_for_quiet
+from playwatch.core.teller import Teller
 from playwatch.core.watches import Watch
+from playwatch.core.watching import share_budgets, watch_of
+from playwatch_models.registry import open_detector
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from playwatch.core.casebook import Turn
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
+    from playwatch.core.learned import OpenDetector
     from playwatch.core.metrics import Catalogue
     from playwatch.core.replacement import Settled
     from playwatch.core.routing import Route
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from playwatch.core.samples import Instant, SampleBatch
     from playwatch.core.series import SeriesTable
     from playwatch.core.silences import MuteWindow, Silence
+    from playwatch.core.watching import AnyWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Pipeline:
         The name of this installation; goes into every incident's identity.
     quiet
         Silences and mute windows; they may be replaced between two steps.
+    opens
+        Makes the detectors of learned rules; others for a trial.
     """
 
     def __init__(
@@ -82,21 +89,28 @@ class Pipeline:
         routes: Sequence[Route],
         installation: str,
         quiet: Sequence[Silence | MuteWindow] = (),
+        opens: OpenDetector = open_detector,
     ) -> None:
+        self._opens = opens
         self.series = series
         self.settled: Settled | None = None
         """What of the newest batch counted; None when it was empty."""
         self.quiet = tuple(quiet)
         self._installation = installation
-        self._route(routes)
-        self._told: dict[str, Told] = {}
+        self._teller = Teller(routes)
+        self._relations = Relations()
         self._withheld: set[str] = set()
-        self._watch([Watch(rule, catalogue, installation) for rule in rules])
+        self._watch([watch_of(rule, catalogue, installation, opens=opens) for rule in rules])
 
     @property
     def open_incidents(self) -> list[Incident]:
         """Every open incident, by rule."""
         return [incident for watch in self.watches for incident in watch.open.values()]
+
+    @property
+    def thresholds(self) -> list[Watch]:
+        """The rules at work whose bounds are written down."""
+        return [watch for watch in self.watches if isinstance(watch, Watch)]
 
     @property
     def withheld(self) -> frozenset[str]:
@@ -121,6 +135,7 @@ class Pipeline:
 
     def tick(self, now: Instant) -> Step:
         """Let time pass: for durations, for what has gone silent, for silences that end."""
+        share_budgets(self.watches)
         turns = [turn for watch in self.watches for turn in watch.tick(now.monotonic_ms)]
         return self._step(turns, now.at)
 
@@ -153,16 +168,17 @@ class Pipeline:
         names = {watch.rule.name for watch in self.watches}
         turns: list[Turn] = []
         for incident in incidents:
-            self._told[incident.id] = Told(told[incident.id])
+            self._teller.adopt(incident, told[incident.id])
             watch = watch_of.get((incident.rule, incident.scope))
             if watch is None:
                 what = "changed" if incident.rule in names else "removed"
-                turns.append((Change.CLOSED, _closed(incident, f"rule {what}", now.at)))
+                turns.append((Change.CLOSED, incident.closed(f"rule {what}", now.at)))
             else:
                 watch.adopt(incident, now)
                 self._withheld |= {incident.id} & set(withheld)
         for watch in self.watches:
             watch.disown_others()
+        self._relations.adopt(self.open_incidents, now.at)
         return self._step(turns, now.at)
 
     def reload(
@@ -194,9 +210,10 @@ class Pipeline:
             If a rule names an unknown metric; then nothing has changed.
         """
         newest = int(self.series.newest_at.max(initial=NEVER))
-        fresh = [Watch(rule, catalogue, self._installation, newest) for rule in rules]
+        made = (catalogue, self._installation, newest, self._opens)
+        fresh = [watch_of(rule, *made) for rule in rules]
         before = {watch.rule.name: watch for watch in self.watches}
-        watches: list[Watch] = []
+        watches: list[AnyWatch] = []
         edits: list[RuleEdit] = []
         turns: list[Turn] = []
         for new in fresh:
@@ -218,10 +235,10 @@ class Pipeline:
             reason = "rule changed" if name in kept else "rule removed"
             edits.append(RuleEdit(name, kind, closed=_ids(old)))
             turns += [
-                (Change.CLOSED, _closed(incident, reason, now.at)) for incident in old.open.values()
+                (Change.CLOSED, incident.closed(reason, now.at)) for incident in old.open.values()
             ]
         self._watch(watches)
-        self._route(routes)
+        self._teller.route(routes)
         self.quiet = tuple(quiet)
         return self._step(turns, now.at), edits
 
@@ -232,25 +249,17 @@ class Pipeline:
                 if incident.id == incident_id:
                     del watch.open[group]
                     watch.disown_others()
-                    closed = _closed(incident, reason, now.at)
+                    closed = incident.closed(reason, now.at)
                     return self._step([(Change.CLOSED, closed)], now.at)
         return Step()
 
     def withdraw(self, channel: str, now: Instant) -> Step:
         """Let every open incident be over for one channel, which is told nothing any more."""
-        is_wanted = channel not in self._unwanted
-        self._route([route for route in self._routes if route.channel != channel])
-        told = ((one, self._told[one.id]) for one in self.open_incidents if one.id in self._told)
-        resolves = [each for one, by in told for each in by.withdraw(one, channel, now.at)]
-        return Step(Changes(deliveries=resolves if is_wanted else ()))
+        return Step(Changes(deliveries=self._teller.withdraw(channel, self.open_incidents, now.at)))
 
-    def _route(self, routes: Sequence[Route]) -> None:
-        self._routes = tuple(routes)
-        self._unwanted = unwanted_ends(routes)
-
-    def _watch(self, watches: list[Watch]) -> None:
+    def _watch(self, watches: list[AnyWatch]) -> None:
         self.watches = watches
-        self._by_metric: dict[int, list[Watch]] = defaultdict(list)
+        self._by_metric: dict[int, list[AnyWatch]] = defaultdict(list)
         for watch in watches:
             self._by_metric[watch.metric_id].append(watch)
         self._paging_again = {watch.rule.name for watch in watches if watch.rule.repage_on_rise}
@@ -259,17 +268,17 @@ class Pipeline:
         """Route what happened, so that incidents and deliveries commit together."""
         deliveries: list[Delivery] = []
         decisions = [decision for watch in self.watches for decision in watch.drain()]
+        turns = self._relations.relate(turns, self.watches, at)
         for change, incident in turns:
             decisions.append(decision_of(change, incident, at))
             if change is Change.CORRECTED:
                 continue
             if not incident.is_open:
                 self._withheld.discard(incident.id)
-                told_of = self._told.pop(incident.id, Told())
-                deliveries += told_of.resolves(incident, at, unwanted=self._unwanted)
+                deliveries += self._teller.resolves(incident, at)
             elif change not in {Change.OPENED, Change.ROSE}:
                 continue
-            elif reason := reason_for_quiet(self.quiet, incident, at):
+            elif reason := self._reason_to_wait(incident, at):
                 self._withheld.add(incident.id)
                 decisions.append(withheld(incident, at, reason))
             else:
@@ -287,20 +296,18 @@ class Pipeline:
         return [
             incident
             for incident in self.open_incidents
-            if incident.id in self._withheld and reason_for_quiet(self.quiet, incident, at) is None
+            if incident.id in self._withheld and self._reason_to_wait(incident, at) is None
         ]
 
+    def _reason_to_wait(self, incident: Incident, at: int) -> str | None:
+        """Return why nobody is to be told of an incident now; None when they are."""
+        waits = self._relations.reason_to_wait(incident)
+        return waits or reason_for_quiet(self.quiet, incident, at)
+
     def _triggers(self, incident: Incident, at: int) -> list[Delivery]:
-        told = self._told.setdefault(incident.id, Told())
-        return told.triggers(
-            incident, self._routes, at, pages_again=incident.rule in self._paging_again
-        )
+        pages_again = incident.rule in self._paging_again
+        return self._teller.triggers(incident, at, pages_again=pages_again)
 
 
-def _ids(watch: Watch) -> tuple[str, ...]:
+def _ids(watch: AnyWatch) -> tuple[str, ...]:
     return tuple(incident.id for incident in watch.open.values())
-
-
-def _closed(incident: Incident, reason: str, at: int) -> Incident:
-    at = max(at, incident.opened_at)
-    return incident.ended(Status.CLOSED, reason=reason, resolved_at=at, ended_at=at, value=None)

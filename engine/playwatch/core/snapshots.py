@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from playwatch.core.audience import LatestWindows
+from playwatch.core.learned import LearnedWatch
+from playwatch.core.learned_snapshots import copy_learned, restore_learned
 from playwatch.core.lifecycle import LifecycleState
 from playwatch.core.series import NEVER
+from playwatch.core.watches import Watch
 from playwatch.core.windows import EventClocks
 from playwatch.errors import SeriesLimitError
 
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from playwatch.core.samples import Instant
     from playwatch.core.sequences import SequenceTracker
     from playwatch.core.series import SeriesTable
-    from playwatch.core.watches import Watch
 
 VERSION: Final = 1
 
@@ -56,7 +58,8 @@ def copy_state(
     parts = {"series": _copy_series(pipeline.series, catalogue)}
     parts["sequences"] = ({"version": VERSION, "sources": sequences.state()}, {})
     for watch in pipeline.watches:
-        parts[f"rule/{watch.rule.name}"] = _copy_watch(watch)
+        copied = copy_learned(watch) if isinstance(watch, LearnedWatch) else _copy_watch(watch)
+        parts[f"rule/{watch.rule.name}"] = copied
     return parts
 
 
@@ -105,10 +108,15 @@ def restore(
     away_ms = max(0, now.at - taken_at)
     for watch in pipeline.watches:
         name = f"rule/{watch.rule.name}"
-        watch.counts_after = known_until
-        if name in parts:
-            with _refusing(name, refused):
+        if isinstance(watch, Watch):
+            watch.counts_after = known_until
+        if name not in parts:
+            continue
+        with _refusing(name, refused):
+            if isinstance(watch, Watch):
                 _restore_watch(parts[name], watch, rows, away_ms, now)
+            else:
+                restore_learned(parts[name], watch, pipeline.series, rows, away_ms, now)
     return refused
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from playwatch.core.incidents import Incident
+    from playwatch.core.incidents import Cause, Incident
 
 FIELDS = frozenset({"value", "bound", "views", "affected", "flaps", "rule", "metric", "severity"})
 """What a rule's ``summary`` may name, beside the dimensions in its ``by``."""
+
+_DAY_WEEKS: Final = 1 / 7
+_YEAR_WEEKS: Final = 52.18
+_LONG_WEEKS: Final = 5_218.0
 
 
 class _Plain(string.Formatter):
@@ -56,6 +60,8 @@ def _built_in(incident: Incident) -> str:
     if incident.is_silence:
         return f"{title}{place}: {incident.bound}"
     reading = f"{title} {quantity(incident.measured_value, incident.unit)}"
+    if incident.expected is not None:
+        return f"{reading} ({incident.bound}){place}{_impact(incident)}"
     if incident.unit == "viewers":
         return f"{reading} ({incident.bound}){place}"
     views = f"{incident.sample_size:,} {'view' if incident.sample_size == 1 else 'views'}"
@@ -66,6 +72,38 @@ def _built_in(incident: Incident) -> str:
     else:
         hit = f"{incident.affected_viewers:,} of {views} affected"
     return f"{reading} ({incident.bound}){place}: {hit}"
+
+
+def band(low: float, high: float, unit: str) -> str:
+    """Return what is normal in words: ``0.4 to 1.9 %``."""
+    return f"{_number(low)} to {_number(high)}{_unit(unit)}"
+
+
+def rarity(weeks: float) -> str:
+    """Return how rare something is, in words: ``about once in 14 weeks``."""
+    if weeks < _DAY_WEEKS:
+        return "more than once a day"
+    if weeks < 1:
+        return f"about {1 / weeks:.0f} times a week" if weeks <= 2 / 3 else "about once a week"
+    if weeks < _YEAR_WEEKS:
+        return f"about once in {weeks:.0f} weeks" if weeks >= 3 / 2 else "about once a week"
+    if weeks < _LONG_WEEKS:
+        return f"about once in {weeks / _YEAR_WEEKS:.0f} years"
+    return "less than once in 100 years"
+
+
+def share_of(cause: Cause) -> str:
+    """Return a cause in words: ``83 % of it in cdn=fastly, country=DE``."""
+    where = ", ".join(f"{name}={value}" for name, value in cause.breakdowns)
+    return f"{cause.share:.0%}".replace("%", " %") + f" of it in {where}"
+
+
+def _impact(incident: Incident) -> str:
+    hit = incident.affected_viewers
+    who = "viewers" if incident.unit == "viewers" else "views"
+    parts = [f"{hit:,} {who} affected"] if hit else []
+    parts += [share_of(cause) for cause in incident.causes[:1]]
+    return ": " + ", ".join(parts) if parts else ""
 
 
 def duration(seconds: float) -> str:
@@ -87,6 +125,7 @@ def _fields(incident: Incident) -> dict[str, str | float | int]:
         "rule": incident.rule,
         "metric": incident.measurement,
         "severity": incident.severity.word,
+        **({} if incident.expected is None else {"expected": incident.expected}),
     }
 
 

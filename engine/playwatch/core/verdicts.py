@@ -62,6 +62,19 @@ class VerdictBatch:
         """Return how many groups were judged."""
         return len(self.group)
 
+    def take(self, mask: NDArray[np.bool_]) -> VerdictBatch:
+        """Return the groups that a mask picks."""
+        return VerdictBatch(
+            self.group[mask],
+            self.at[mask],
+            self.verdict[mask],
+            self.tier[mask],
+            self.value[mask],
+            self.bound[mask],
+            self.views[mask],
+            is_upward=self.is_upward,
+        )
+
     @property
     def score(self) -> NDArray[np.float64]:
         """How far each value is beyond its bound, in units of the bound."""

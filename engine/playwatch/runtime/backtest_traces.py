@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from playwatch.core.pipeline import Pipeline, Step
     from playwatch.core.samples import Instant
-    from playwatch.core.watches import Watch
+    from playwatch.core.watching import AnyWatch
 
     Points = list[tuple[int, float]]
 
@@ -64,7 +64,7 @@ class Traces:
         times = sorted(merged)
         return times, [merged[at] for at in times]
 
-    def _look_closely(self, watch: Watch, now: Instant) -> None:
+    def _look_closely(self, watch: AnyWatch, now: Instant) -> None:
         active = watch.phases.active()
         values = watch.values(active, now.monotonic_ms).tolist()
         self._remember(watch)
@@ -79,7 +79,7 @@ class Traces:
                 del points[1::2]
                 self._fine_step_ms[key] = 2 * step_ms
 
-    def _remember(self, watch: Watch) -> None:
+    def _remember(self, watch: AnyWatch) -> None:
         name = watch.rule.name
         for row in range(len(self._even[name].known), len(watch.groups)):
             self._even[name].known.append(row)

@@ -13,6 +13,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from playwatch.config.anomalies import everything_watched
 from playwatch.core.audit import AuditEntry
 from playwatch.core.edits import EditKind
 from playwatch.core.metrics import Catalogue
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("playwatch.reload")
 
-_LIVE: Final = {"rules", "rule_files", "channels", "metrics", "mute"}
+_LIVE: Final = {"rules", "rule_files", "anomalies", "channels", "metrics", "mute"}
 """Sections that take effect without a restart."""
 
 
@@ -218,7 +219,7 @@ class Reloader:
             catalogue,
             self._parts.intake(catalogue),
             settings.mute_windows(),
-            settings.core_rules(),
+            everything_watched(settings),
             [self._parts.route(one, channels[one.name]) for one in settings.channels],
         )
         for name, channel in fresh.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from playwatch.config.anomalies import everything_watched
 from playwatch.config.routes import route_of
 from playwatch.core.intake import Intake
 from playwatch.core.pipeline import Pipeline, Step
@@ -70,7 +71,7 @@ class Evaluation:
         self.pipeline = Pipeline(
             self.catalogue,
             self.series,
-            settings.core_rules() if rules is None else rules,
+            everything_watched(settings) if rules is None else rules,
             routes(settings),
             installation,
             settings.mute_windows(),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwatch.core.incidents import Incident
     from playwatch.core.pipeline import Pipeline, Step
-    from playwatch.core.watches import Watch
+    from playwatch.core.watching import AnyWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Story:
     ) -> None:
         self.events.append(Event(at_ms, f"{rule} {group_text(dict(breakdowns))}", what.rstrip()))
 
-    def _moves(self, watch: Watch) -> Iterator[tuple[int, Phase, Phase]]:
+    def _moves(self, watch: AnyWatch) -> Iterator[tuple[int, Phase, Phase]]:
         """Iterate over the groups that changed their phase since the last look."""
         key = (watch.rule.name, watch.rule.scope)
         count = len(watch.groups)
@@ -109,7 +109,7 @@ def group_text(breakdowns: Mapping[str, str]) -> str:
     return f"{{{inside}}}"
 
 
-def _value(watch: Watch, row: int, at_ms: int) -> str:
+def _value(watch: AnyWatch, row: int, at_ms: int) -> str:
     """Return the value of a group now, with its unit."""
     value = float(watch.values(np.array([row], np.int32), at_ms)[0])
     return "no value" if np.isnan(value) else f"{value:.4g} {watch.metric.unit}".rstrip()

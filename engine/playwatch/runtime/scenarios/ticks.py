@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from playwatch.core.audience import LatestWindows
+from playwatch.core.learned import LearnedWatch
 from playwatch.core.rules import NoDataPolicy
 from playwatch.core.series import NEVER
 from playwatch.core.silences import Silence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from playwatch.core.pipeline import Pipeline
     from playwatch.core.samples import Instant
     from playwatch.core.watches import Watch
+    from playwatch.core.watching import AnyWatch
 
 TICK_MS: Final = 1000
 
@@ -80,12 +82,16 @@ def next_tick(
     return after if after <= last else None
 
 
-def _is_moving(watch: Watch) -> bool:
+def _is_moving(watch: AnyWatch) -> bool:
+    if isinstance(watch, LearnedWatch):
+        return watch.is_moving
     return not watch.phases.is_idle or watch.rule.no_data.policy is NoDataPolicy.OPEN
 
 
-def _moments(watch: Watch, done: Instant, began_ms: int) -> _Moments:
+def _moments(watch: AnyWatch, done: Instant, began_ms: int) -> _Moments:
     """Return when, on the monotonic clock, time alone may change something."""
+    if isinstance(watch, LearnedWatch):
+        return watch.moments(done.monotonic_ms)
     clocks, rule = watch.windows.clocks, watch.rule
     gone_ms = round(rule.no_data.after_s * 1000)
     heard: _Moments = np.maximum(clocks.heard_ms[: len(watch.groups)], began_ms) + gone_ms

@@ -1,0 +1,156 @@
+"""Openings: which of the groups that breach open an incident, and what it says.
+
+Groups that are bad for the same reason open together, but only the first of
+them stands for itself. The others name it, and nobody is paged for them while
+it is open. Beyond `RELATED_LIMIT` of them further groups open none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from playwatch.core.anomaly import once_in_weeks
+from playwatch.core.anomaly_clerk import Explanation, anomaly_clerk
+from playwatch.core.attribution import causes_of
+from playwatch.core.casebook import Casebook
+from playwatch.core.incidents import Change
+from playwatch.core.kinship import heads_of
+from playwatch.core.phases import Phase
+from playwatch.core.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from playwatch.core.anomaly_clerk import AnomalyClerk
+    from playwatch.core.casebook import Turn
+    from playwatch.core.group_facts import GroupFacts
+    from playwatch.core.incidents import Cause
+    from playwatch.core.lattice import Lattice
+    from playwatch.core.leaves import LeafMemory
+    from playwatch.core.lifecycle import LifecycleState
+    from playwatch.core.metrics import Metric
+    from playwatch.core.rules import Anomaly, Rule
+    from playwatch.core.verdicts import VerdictBatch
+
+RELATED_LIMIT: Final = 20
+"""Incidents that may belong to one."""
+
+
+class Openings:
+    """Turns the verdicts of a learned rule into incidents that explain themselves.
+
+    Parameters
+    ----------
+    groups, leaves, facts
+        What the rule watches, and what is known of it.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        installation: str,
+        groups: Lattice,
+        leaves: LeafMemory,
+        facts: GroupFacts,
+    ) -> None:
+        self._metric = metric
+        self._installation = installation
+        self._groups = groups
+        self._leaves = leaves
+        self._facts = facts
+        self.cases = Casebook()
+        self._head_of: dict[int, int] = {}
+
+    def conclude(
+        self, rule: Rule, condition: Anomaly, phases: LifecycleState, verdicts: VerdictBatch
+    ) -> list[Turn]:
+        """Move the groups on; return the incidents that changed, heads before their kin."""
+        verdicts = self._with_kin(phases, verdicts)
+        stepped = phases.step(verdicts)
+        for move in stepped.moves:
+            clerk = self._clerk(rule, condition, move.group)
+            self.cases.note(clerk, move)
+        turns = []
+        for one in sorted(stepped.transitions, key=lambda one: self._head(one.group) != one.group):
+            clerk = self._clerk(rule, condition, one.group, opens=one.change is Change.OPENED)
+            turns.append(self.cases.turn(clerk, one, self._groups.breakdowns(one.group)))
+            if one.group not in self.cases.open:
+                self._head_of.pop(one.group, None)
+        return turns
+
+    def _head(self, group: int) -> int:
+        return self._head_of.get(group, group)
+
+    def _with_kin(self, phases: LifecycleState, verdicts: VerdictBatch) -> VerdictBatch:
+        """Return the verdicts, without the breaches for which others stand already."""
+        is_fresh = (verdicts.verdict == Verdict.BREACH) & (
+            phases.phase[verdicts.group] < Phase.OPEN
+        )
+        if not is_fresh.any():
+            return verdicts
+        fresh = verdicts.group[is_fresh]
+        is_upward = bool(self._facts.is_upward[fresh].mean() >= 1 / 2)
+        excess = self._leaves.excess(len(self._groups.leaves), is_upward=is_upward)
+        heads = [group for group, one in self.cases.open.items() if not one.related_to]
+        hit = np.nan_to_num(self._facts.impact[fresh])
+        head_of = heads_of(self._groups, excess, heads, fresh, hit)
+        waits = set()
+        kin = self._count_kin()
+        for group in fresh.tolist():
+            head = head_of.get(group)
+            if head is None or (head != group and kin.get(head, 0) >= RELATED_LIMIT):
+                waits.add(group)
+                continue
+            self._head_of[group] = head
+            kin[head] = kin.get(head, 0) + (head != group)
+        if not waits:
+            return verdicts
+        is_kept_back = np.isin(verdicts.group, np.fromiter(waits, np.int32, len(waits)))
+        return replace(
+            verdicts,
+            verdict=np.where(is_kept_back, Verdict.HOLD, verdicts.verdict).astype(np.int8),
+            tier=np.where(is_kept_back, -1, verdicts.tier).astype(np.int8),
+        )
+
+    def _count_kin(self) -> dict[int, int]:
+        counts: dict[int, int] = {}
+        for group in self.cases.open:
+            head = self._head(group)
+            counts[head] = counts.get(head, 0) + (head != group)
+        return counts
+
+    def _clerk(
+        self, rule: Rule, condition: Anomaly, group: int, *, opens: bool = False
+    ) -> AnomalyClerk:
+        facts = self._facts
+        head = self.cases.open.get(self._head(group))
+        told = Explanation(
+            expected=_number(facts.expected[group]),
+            low=_number(facts.low[group]),
+            high=_number(facts.high[group]),
+            since_at=int(facts.since_at[group]),
+            is_upward=bool(facts.is_upward[group]),
+            evidence=int(facts.evidence[group]),
+            once_in_weeks=once_in_weeks(float(facts.score[group]), rule.window_s),
+            hit=float(np.nan_to_num(facts.impact[group])),
+            causes=self._causes(group) if opens else (),
+            related_to=head.id if opens and head is not None else "",
+        )
+        return anomaly_clerk(rule, condition, self._metric, self._installation, told)
+
+    def _causes(self, group: int) -> tuple[Cause, ...]:
+        leaves = self._groups.members(group)
+        excess = self._leaves.excess(len(leaves), is_upward=bool(self._facts.is_upward[group]))
+        return causes_of(
+            self._groups.codes,
+            np.where(leaves, excess, 0.0),
+            np.where(leaves, self._leaves.weights(len(leaves)), 0.0),
+            self._groups.breakdowns(group),
+        )
+
+
+def _number(value: np.float32) -> float:
+    """Return a column's number without the digits that its type made up."""
+    return float(f"{value:.7g}") if math.isfinite(value) else math.nan
