@@ -1,0 +1,174 @@
+"""How often would this happen by chance, and which level keeps a budget of pages.
+
+Detectors answer with powers of ten, but no noise model is the truth. What
+counts is how often quiet groups reach a score, so that is measured: a *run* is
+a stretch of surprising intervals of one group, its *peak* the highest score in
+it, and one run can be one page at most however its intervals depend on each
+other. Peaks are pooled over all groups of a class, for no single group lives
+long enough to show what happens once in a year.
+
+Beyond what the pool has seen, the tail is continued as an exponential (a
+generalised Pareto tail of shape 0), fitted between `FROM` and `UPTO` only:
+above, real incidents would pass for chance. Its two numbers are believed as
+far as runs have been counted, and are those of a perfect detector before that.
+
+    level(budget) = log10(groups * intervals in the period / pages)
+
+is then the rarity that a run must reach to be a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["WEEK_S", "Budget", "ChanceTail", "highest_level"]
+
+WEEK_S: Final = 7 * 86400.0
+
+FROM: Final = 1.5
+UPTO: Final = 3.5
+"""Powers of ten between which the tail is fitted."""
+NOMINAL_RATE: Final = 10**-FROM
+RATE_CREDIT: Final = 2000.0
+"""Intervals that the nominal rate counts for."""
+SLOPE_CREDIT: Final = 50.0
+"""Runs that the nominal slope counts for."""
+LEAST_SLOPE: Final = 0.4
+MOST_SLOPE: Final = 1.25
+HALF_LIFE_S: Final = 14 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """False pages that one can live with, over all groups together.
+
+    Attributes
+    ----------
+    pages
+        How many, above 0.
+    per_s
+        In how long, seconds.
+    """
+
+    pages: float
+    per_s: float = WEEK_S
+
+    def level(self, groups: float, step_s: float) -> float:
+        """Return how rare a run must be to be a page, in powers of ten.
+
+        Parameters
+        ----------
+        groups
+            How many are judged in each interval.
+        """
+        chances = max(groups, 1.0) * self.per_s / step_s
+        return float(np.log10(max(chances / self.pages, 10.0)))
+
+
+def highest_level(budgets: Mapping[str, tuple[Budget, float]], cap: Budget, step_s: float) -> float:
+    """Return the level that keeps all entries together within one budget.
+
+    Parameters
+    ----------
+    budgets
+        Of each entry its own budget and the groups it judges.
+    cap
+        What the whole fleet may cost.
+    """
+    return cap.level(sum(groups for _, groups in budgets.values()), step_s)
+
+
+class ChanceTail:
+    """How rare a run's peak is, learned from the runs of all groups of a class.
+
+    Parameters
+    ----------
+    step_s
+        Length of an interval, seconds.
+
+    Notes
+    -----
+    Six numbers, whatever the number of groups; O(n) an interval.
+    """
+
+    def __init__(self, step_s: float) -> None:
+        self._keep = 0.5 ** (step_s / HALF_LIFE_S)
+        self._intervals = 0.0
+        self._runs = 0.0
+        self._excess = 0.0
+        self._ended = 0.0
+
+    def learn(self, intervals: int, peaks: NDArray[np.float64]) -> None:
+        """Count an interval and the runs that ended in it.
+
+        Parameters
+        ----------
+        intervals
+            How many groups were judged.
+        peaks
+            Highest score of each run that ended, powers of ten.
+        """
+        self._intervals = self._keep * self._intervals + intervals
+        above = peaks[peaks >= FROM] - FROM
+        inside = above < UPTO - FROM
+        self._runs = self._keep * self._runs + len(above)
+        self._excess = self._keep * self._excess + float(np.minimum(above, UPTO - FROM).sum())
+        self._ended = self._keep * self._ended + int(inside.sum())
+
+    @property
+    def rate(self) -> float:
+        """Runs that reach `FROM`, per group and interval."""
+        return (self._runs + NOMINAL_RATE * RATE_CREDIT) / (self._intervals + RATE_CREDIT)
+
+    @property
+    def slope(self) -> float:
+        """Powers of ten of rarity for one of score; 1 for a perfect detector."""
+        # The mean excess of a tail that falls tenfold per unit is 1 / ln 10; what
+        # goes beyond the fitted range counts with its length, not as an end.
+        nominal = 1 / np.log(10)
+        excess = self._excess + SLOPE_CREDIT * nominal
+        slope = (self._ended + SLOPE_CREDIT) * nominal / excess
+        return float(np.clip(slope, LEAST_SLOPE, MOST_SLOPE))
+
+    def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``-log10`` of the chance that a run of an interval reaches each score.
+
+        Notes
+        -----
+        Below `FROM` the score itself, capped where the fit begins, so that rarity
+        never falls when the score rises.
+        """
+        start = -float(np.log10(self.rate))
+        beyond = start + self.slope * (score - FROM)
+        rarity: NDArray[np.float64] = np.where(score >= FROM, beyond, np.minimum(score, start))
+        return rarity
+
+    def strength(self, rarity: float) -> float:
+        """Return the score that is so rare, for a rarity beyond the fit's beginning."""
+        return FROM + (rarity + float(np.log10(self.rate))) / self.slope
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Return what was counted, for a snapshot."""
+        return {"tail": np.array([self._intervals, self._runs, self._excess, self._ended])}
+
+    def restore(self, columns: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take the counts back.
+
+        Raises
+        ------
+        ValueError
+            If they are not four finite numbers, 0 or more.
+        """
+        tail = np.asarray(columns.get("tail", np.zeros(0)), np.float64)
+        if tail.shape != (4,) or not np.isfinite(tail).all() or (tail < 0).any():
+            message = "the column tail is not one of a calibration: four numbers, 0 or more"
+            raise ValueError(message)
+        self._intervals, self._runs, self._excess, self._ended = tail.tolist()
