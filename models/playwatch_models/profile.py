@@ -1,9 +1,9 @@
 """What a group does at this time of the day: the seasonal expectation.
 
-A day is cut into bins. Each keeps a level and a typical deviation, updated once
-when the bin closes, by the mean of what was seen in it; the update is clipped, so
-that an incident teaches little. Between bin centres the level is interpolated.
-Until a bin has been seen, the parent's shape around the group's own level stands in.
+A day is cut into bins of ten minutes, or an hour for slow series. Each keeps a level,
+updated once when the bin closes, by the mean of what was seen in it; the update is
+clipped, so that an incident teaches little. Between bin centres the level is
+interpolated. Each hour keeps how far its days differ.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Profile"]
 
 _DAY_S = 86_400
+_HOURS = 24
+_FINE_STEP_S = 600.0
+_MOST = 250
 _CLIP = np.float32(4.0)
 _SLOWEST = np.float32(0.15)
 """A bin forgets with this weight: about a week of days."""
@@ -37,10 +40,10 @@ class Profile:
     """
 
     def __init__(self, step_s: float) -> None:
-        self.bins = 144 if step_s <= 600 else 24  # noqa: PLR2004 - ten minutes, or an hour
+        self.bins = _DAY_S // 600 if step_s <= _FINE_STEP_S else _HOURS
         self._width_s = _DAY_S // self.bins
         self._level = np.zeros((self.bins, 0), np.float32)
-        self._deviation = np.zeros((self.bins, 0), np.float32)
+        self._deviation = np.zeros((_HOURS, 0), np.float32)
         self._count = np.zeros((self.bins, 0), np.uint8)
         self.size = 0
 
@@ -49,7 +52,7 @@ class Profile:
         for name in ("_level", "_deviation", "_count"):
             old = getattr(self, name)
             if size > old.shape[1]:
-                grown = np.zeros((self.bins, max(size, self.size * 3 // 2)), old.dtype)
+                grown = np.zeros((len(old), max(size, self.size * 3 // 2)), old.dtype)
                 grown[:, : self.size] = old[:, : self.size]
                 setattr(self, name, grown)
         self.size = size
@@ -73,8 +76,23 @@ class Profile:
         right = (left + 1) % self.bins
         known = (self._count[left, rows] > 0) & (self._count[right, rows] > 0)
         low, high = self._level[left, rows], self._level[right, rows]
-        deviation, other = self._deviation[left, rows], self._deviation[right, rows]
-        return low + share * (high - low), deviation + share * (other - deviation), known
+        return low + share * (high - low), self._deviation[self._hour_of(time_s), rows], known
+
+    def is_seasoned(self, rows: NDArray[np.int32], time_s: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether the time of the day was seen at least twice."""
+        seasoned: NDArray[np.bool_] = self._count[self.bin_of(time_s), rows] > 1
+        return seasoned
+
+    def rescale(self, rows: NDArray[np.int32], factor: Floats, shift: Floats) -> None:
+        """Give some groups another unit.
+
+        Parameters
+        ----------
+        factor, shift
+            For each group what levels are multiplied by, then raised by, shape ``(n,)``.
+        """
+        self._level[:, rows] = self._level[:, rows] * factor + shift
+        self._deviation[:, rows] *= factor
 
     def bin_of(self, time_s: NDArray[np.int64]) -> NDArray[np.intp]:
         """Return the bin that a time falls into."""
@@ -94,21 +112,24 @@ class Profile:
         scale
             A typical deviation of the group, which bounds what one day teaches.
         """
+        hour = where * _HOURS // self.bins
         count, level = self._count[where, rows], self._level[where, rows]
-        deviation = self._deviation[where, rows]
+        deviation = self._deviation[hour, rows]
         limit = _CLIP * (deviation + np.float32(0.5) * scale)
         change = np.clip(mean - level, -limit, limit)
         pace = np.maximum(_SLOWEST, np.float32(1.0) / (count + np.float32(1.0)))
         fresh = count == 0
         self._level[where, rows] = np.where(fresh, mean, level + pace * change)
-        self._deviation[where, rows] = np.where(
-            fresh, np.float32(0.0), deviation + pace * (np.abs(change) - deviation)
+        pace *= np.float32(_HOURS / self.bins)
+        self._deviation[hour, rows] = np.where(
+            fresh, deviation, deviation + pace * (np.abs(change) - deviation)
         )
-        self._count[where, rows] = np.minimum(count, 250) + 1
+        self._count[where, rows] = np.minimum(count, _MOST) + 1
 
     def forget(self, rows: NDArray[np.int32]) -> None:
         """Make some groups as new."""
         self._count[:, rows] = 0
+        self._deviation[:, rows] = 0
 
     def columns(self) -> dict[str, NDArray[np.generic]]:
         """Return the bins as named arrays, bins by groups."""
@@ -125,16 +146,21 @@ class Profile:
         ValueError
             If the bins are not those of this profile, or not finite.
         """
-        arrays = []
-        for name, kind in (("level", "f4"), ("deviation", "f4"), ("count", "u1")):
-            found = columns.get(f"profile_{name}")
-            if found is None or found.ndim != 2 or found.shape[0] != self.bins:  # noqa: PLR2004
+        shapes = {"level": self.bins, "deviation": _HOURS, "count": self.bins}
+        arrays = {name: columns.get(f"profile_{name}") for name in shapes}
+        sizes = {None if found is None else found.shape[-1] for found in arrays.values()}
+        for name, found in arrays.items():
+            mine = getattr(self, f"_{name}")
+            if found is None or len(sizes) > 1 or found.shape[:-1] != (shapes[name],):
                 msg = f"the snapshot of the model has no fitting column 'profile_{name}'"
                 raise ValueError(msg)
-            if found.dtype != np.dtype(kind) or not np.isfinite(found.astype(np.float32)).all():
+            if found.dtype != mine.dtype or not np.isfinite(found.astype(np.float32)).all():
                 msg = f"the snapshot of the model has a damaged column 'profile_{name}'"
                 raise ValueError(msg)
-            arrays.append(found.copy())
-        for name, array in zip(("_level", "_deviation", "_count"), arrays, strict=True):
-            setattr(self, name, array)
+            setattr(self, f"_{name}", found.copy())
         self.size = self._level.shape[1]
+
+    @staticmethod
+    def _hour_of(time_s: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the hour of the day."""
+        return time_s % _DAY_S // (_DAY_S // _HOURS)

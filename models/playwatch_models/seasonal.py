@@ -1,22 +1,28 @@
 """Judges values without a denominator: two expectations have to be missed at once.
 
-One expectation is the time of the day (`profile`), the other the last half hour. Each
-alone pages in vain: the first on holidays, the second on every morning's rise. What
-counts is the smaller of the two surprises, each measured against what this very group
-did before (`tails`).
+One pass over the groups that reported: how far each is off (`residuals`), how rare that
+is for it (`tails`), whether it was seen before (`habituation`), and for the one or two
+in a hundred that are odd at all, what the trees make of it (`trees`). Then the groups
+learn, unless an incident holds them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from playwatch_models.classes import Direction, MetricClass
 from playwatch_models.detector import Evidence, Findings
+from playwatch_models.features import gate, tabulate
+from playwatch_models.habituation import Habituation
+from playwatch_models.lesson import Lesson, hold, learn
+from playwatch_models.memory import STARTS, Memory, normal_rows
 from playwatch_models.profile import Profile
-from playwatch_models.table import Table
+from playwatch_models.residuals import Pace, measure, smooth
+from playwatch_models.table import Table, rows_of
+from playwatch_models.tails import rarity
+from playwatch_models.units import convert, suspect_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,91 +31,70 @@ if TYPE_CHECKING:
 
     from playwatch_models.classes import Watch
     from playwatch_models.detector import Intervals
+    from playwatch_models.residuals import Residuals
+    from playwatch_models.trees import Jury
 
     Floats = NDArray[np.float32]
 
 __all__ = ["SeasonalDetector"]
 
-_STARTS = {
-    "seen": 0.0,
-    "level": 0.0,
-    "offset": 0.0,
-    "mean": 0.0,
-    "local_scale": 0.0,
-    "season_scale": 0.0,
-    "season_tail": 2.5,
-    "season_excess": 0.6,
-    "local_tail": 2.5,
-    "local_excess": 0.6,
-    "bin": -1.0,
-    "bin_count": 0.0,
-    "bin_sum": 0.0,
-    "frozen_s": 0.0,
-}
-_LONGEST_FREEZE_S = 6 * 3600.0
-_HOUR_S = 3600.0
-_Z_LIMIT = np.float32(30.0)
+_CHUNK = 8192
+"""Groups judged at once: their columns stay in the processor's cache."""
+_GAP_S = 3600.0
+_SETTLE = np.float32(10.0)
+"""Intervals after a gap during which a group is not judged."""
+_UNJUDGED = 30
+"""Intervals that a group is only learned."""
 _ODD = np.float32(2.0)
-"""Deviations beyond so many scales belong to one story."""
-
-
-@dataclass(slots=True, eq=False)
-class _State:
-    """The quantities of `_STARTS`, in that order, as rows of one block."""
-
-    seen: Floats
-    level: Floats
-    offset: Floats
-    mean: Floats
-    local_scale: Floats
-    season_scale: Floats
-    season_tail: Floats
-    season_excess: Floats
-    local_tail: Floats
-    local_excess: Floats
-    bin: Floats
-    bin_count: Floats
-    bin_sum: Floats
-    frozen_s: Floats
+"""Deviations beyond so many noises belong to one story."""
+_BAND = np.float32(3.0)
+_FAR = 1e30
+_LARGEST_LOG = 80.0
+_THINNEST = 7.0
+_NORMAL = normal_rows()
+_F = np.float32
 
 
 class SeasonalDetector:
-    """Learns the day and the last half hour of many groups.
+    """Learns the day, the last half hour and the habits of many groups.
 
     Parameters
     ----------
     watch
         What is watched: the class of metric, the step, the worse direction.
+    jury
+        The learned stage; None scores by the tails alone.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, jury: Jury | None = None) -> None:
         self._watch = watch
+        self._jury = jury
         self._profile = Profile(watch.step_s)
-        self._table = Table(_STARTS)
+        self._table = Table(STARTS)
+        self._habituation = Habituation(watch.step_s)
+        self._pace = Pace.of(watch.step_s)
+        self._parents = np.empty(0, np.int32)
         self._at = np.empty(0, np.int64)
         self._since = np.empty(0, np.int64)
-        per_hour = max(1.0, _HOUR_S / watch.step_s)
-        self._level_pace = np.float32(min(0.5, 2.0 / per_hour))
-        self._offset_pace = np.float32(min(0.5, 0.5 / per_hour))
-        self._scale_memory = np.float32(max(8.0 * per_hour, 50.0))
-        self._warm = np.float32(min(100.0, 30.0 + per_hour))
+        self._speaks = Evidence.SEASONAL if jury is None else Evidence.LEARNED
+        self._is_log = watch.metric_class is not MetricClass.GAUGE
 
     def resize(self, groups: int, parents: NDArray[np.int32]) -> None:
         """Keep state for so many groups; see `Detector.resize`."""
-        del parents
         new = groups - self._table.size
         self._profile.resize(groups)
         self._table.resize(groups)
+        self._parents = np.array(parents, np.int32)
         self._at = np.concatenate((self._at, np.zeros(new, np.int64)))
         self._since = np.concatenate((self._since, np.zeros(new, np.int64)))
 
     def step(self, intervals: Intervals, frozen: NDArray[np.bool_]) -> Findings:
         """Judge a closed interval, then learn from it; see `Detector.step`."""
-        return self._pass(intervals, frozen)
+        return self._run(intervals, frozen)
 
     def peek(self, intervals: Intervals) -> Findings:
         """Judge an interval that is still open; nothing is kept."""
-        return self._pass(intervals, None)
+        return self._run(intervals, None)
 
     def forget(self, group: NDArray[np.int32]) -> None:
         """Make some rows as new."""
@@ -125,113 +110,152 @@ class SeasonalDetector:
             **self._profile.columns(),
             "at": self._at.copy(),
             "since_at": self._since.copy(),
+            "parents": self._parents.copy(),
         }
 
     def restore(self, columns: Mapping[str, NDArray[np.generic]]) -> None:
         """Take a state back; see `Detector.restore`."""
-        self._profile.restore(columns)
-        self._table.restore({name: columns[name] for name in _STARTS if name in columns})
-        for name in ("at", "since_at"):
-            if name not in columns or columns[name].shape != (self._table.size,):
+        table, profile = Table(STARTS), Profile(self._watch.step_s)
+        table.restore({name: columns[name] for name in STARTS if name in columns})
+        profile.restore(columns)
+        for name in ("at", "since_at", "parents"):
+            if name not in columns or columns[name].shape != (table.size,):
                 msg = f"the snapshot of the model has no fitting column {name!r}"
                 raise ValueError(msg)
+        if profile.size != table.size:
+            msg = "the snapshot of the model holds columns of different lengths"
+            raise ValueError(msg)
+        self._table, self._profile = table, profile
         self._at = columns["at"].astype(np.int64)
         self._since = columns["since_at"].astype(np.int64)
+        self._parents = columns["parents"].astype(np.int32)
 
-    def _pass(self, intervals: Intervals, frozen: NDArray[np.bool_] | None) -> Findings:
-        """Judge, and learn unless ``frozen`` is None."""
-        good = np.isfinite(intervals.value)
-        rows = intervals.group[good]
-        time_s = intervals.at[good] // 1000 - int(self._watch.step_s)
-        value = self._scaled(intervals.value[good])
-        state = _State(*self._table.read(rows))
-        profile, deviation, known = self._profile.expect(rows, time_s)
-        first = state.seen == 0
-        state.level[first] = value[first]
-        state.mean[first] = value[first]
-        expected = np.where(known, profile + state.offset, state.level)
-        floor = np.float32(1e-9) + np.float32(0.004) * np.abs(state.mean)
-        season_scale = np.float32(0.6) * (
-            state.season_scale + np.maximum(deviation, np.float32(0.3) * state.season_scale)
-        )
-        season: Floats = ((value - expected) / (season_scale + floor)).astype(np.float32)
-        local_scale = np.float32(1.25) * state.local_scale + floor
-        local: Floats = ((value - state.level) / local_scale).astype(np.float32)
-        agreed = np.where(
-            season * local > 0, np.where(np.abs(season) < np.abs(local), season, local), 0
-        ).astype(np.float32)
-        rarity = np.minimum(
-            _rarity(season, state.season_tail, state.season_excess),
-            _rarity(local, state.local_tail, state.local_excess),
-        )
-        judged = state.seen > self._warm
-        score = np.where(judged & self._is_worse(agreed), rarity, 0.0)
-        found = _blank(intervals)
-        found.score[good] = score
-        found.expected[good] = self._unscaled(expected)
-        width = np.float32(3.0) * (season_scale + floor)
-        found.low[good] = self._unscaled(expected - width)
-        found.high[good] = self._unscaled(expected + width)
-        found.is_upward[good] = value > expected
-        begun = np.where(
-            (np.abs(agreed) > _ODD) & (self._since[rows] > 0), self._since[rows], intervals.at[good]
-        )
-        found.since_at[good] = begun
-        found.evidence[good] = np.where(
-            judged, np.where(score > 0, Evidence.SEASONAL, Evidence.NONE), Evidence.LEARNING
-        )
-        if frozen is not None:
-            self._since[rows] = np.where(np.abs(agreed) > _ODD, begun, 0)
-            self._at[rows] = intervals.at[good]
-            self._learn(rows, time_s, value, state, (season, local, season_scale + floor), known)
-        return found
-
-    def _learn(
-        self,
-        rows: NDArray[np.int32],
-        time_s: NDArray[np.int64],
-        value: Floats,
-        state: _State,
-        surprise: tuple[Floats, Floats, Floats],
-        known: NDArray[np.bool_],
-    ) -> None:
-        """Update what is known by a value whose surprise is bounded."""
-        season, local, season_scale = surprise
-        young = state.seen <= self._warm
-        where = self._profile.bin_of(time_s)
-        closed = (state.bin != where) & (state.bin_count > 0)
-        if closed.any():
-            self._profile.learn(
-                rows[closed],
-                state.bin[closed].astype(np.intp),
-                state.bin_sum[closed] / state.bin_count[closed],
-                state.season_scale[closed],
+    def _run(self, intervals: Intervals, frozen: NDArray[np.bool_] | None) -> Findings:
+        """Judge chunk by chunk, and learn unless ``frozen`` is None."""
+        findings = _blank(intervals)
+        good = np.flatnonzero(np.isfinite(intervals.value) & (np.abs(intervals.value) < _FAR))
+        for start in range(0, len(good), _CHUNK):
+            part = good[start : start + _CHUNK]
+            at, raw = intervals.at[part], intervals.value[part]
+            time_s = at // 1000 - int(self._watch.step_s)
+            chunk = Lesson(
+                rows=intervals.group[part],
+                at=at,
+                time_s=time_s,
+                hour=(time_s / 3600).astype(np.float32),
+                raw=raw,
+                value=self._scaled(raw),
+                views=intervals.views[part],
             )
-        anew = state.bin != where
-        state.bin_sum[anew] = 0
-        state.bin_count[anew] = 0
-        state.bin[:] = where
-        state.bin_sum += value
-        state.bin_count += 1
-        floor = np.float32(1e-9) + np.float32(0.004) * np.abs(state.mean)
-        scale = np.float32(1.25) * state.local_scale + floor
-        missed, off = local * scale, season * season_scale
-        bound = np.where(young, np.float32(np.inf), np.float32(3.0) * scale)
-        state.level += self._level_pace * np.clip(missed, -bound, bound)
-        pace = 1 / np.minimum(state.seen + 1, self._scale_memory)
-        cap = np.where(young, np.float32(np.inf), np.float32(4.0))
-        state.local_scale += pace * (np.minimum(np.abs(missed), cap * scale) - state.local_scale)
-        state.season_scale += pace * (
-            np.minimum(np.abs(off), cap * season_scale) - state.season_scale
+            self._judge(chunk, findings, part, None if frozen is None else frozen[part])
+        return findings
+
+    def _judge(
+        self,
+        chunk: Lesson,
+        findings: Findings,
+        part: NDArray[np.intp],
+        frozen: NDArray[np.bool_] | None,
+    ) -> None:
+        """Fill in the findings of one chunk, then learn it."""
+        where = rows_of(chunk.rows, self._table.size)
+        block = self._table.read(where)
+        memory = Memory.of(block)
+        self._greet(memory, chunk)
+        found = measure(
+            memory, chunk.value, self._expect(memory, chunk), _thinness(memory, chunk.views)
         )
-        state.offset += np.where(
-            known, self._offset_pace * np.clip(off, -2 * season_scale, 2 * season_scale), 0
+        smooth(memory, found.agreed)
+        surprises = np.abs(
+            np.stack((found.season, found.local, found.agreed, memory.slow, found.agreed))
         )
-        state.mean += pace / 3 * (value - state.mean)
-        _follow_tail(np.abs(season), state.season_tail, state.season_excess)
-        _follow_tail(np.abs(local), state.local_tail, state.local_excess)
-        state.seen += 1
-        self._table.write(rows, np.stack([getattr(state, name) for name in _STARTS]))
+        rarities = rarity(memory, surprises)
+        width = _BAND * found.season_scale
+        self._tell(findings, part, found, width)
+        expected = findings.expected[part]
+        strange = suspect_unit(
+            memory, chunk.raw, expected, (width / (np.abs(found.expected) + width)).astype(_F)
+        )
+        judged = (memory.seen > _UNJUDGED) & (memory.settling <= 0) & ~strange
+        score = self._score(memory, chunk, found, rarities)
+        score[~judged | ~self._is_worse(found.agreed)] = 0
+        findings.score[part] = score
+        findings.evidence[part] = np.where(
+            judged, np.where(score > 0, self._speaks, Evidence.NONE), Evidence.LEARNING
+        )
+        odd = np.abs(found.agreed) > _ODD
+        begun = np.where(odd & (self._since[chunk.rows] > 0), self._since[chunk.rows], chunk.at)
+        findings.since_at[part] = begun
+        if frozen is None:
+            return
+        self._since[chunk.rows] = np.where(odd, begun, 0)
+        self._at[chunk.rows] = chunk.at
+        held = np.union1d(hold(memory, frozen, self._watch.step_s), np.flatnonzero(strange))
+        before = block[:, held]
+        if len(held):
+            memory.bin_count[held] = 0
+        learn(memory, chunk, found, surprises, (self._profile, self._habituation, self._pace))
+        block[np.ix_(_NORMAL, held)] = before[_NORMAL]
+        convert(memory, self._profile, chunk.rows, is_log=self._is_log)
+        self._table.write(where, block)
+
+    def _greet(self, memory: Memory, chunk: Lesson) -> None:
+        """Start groups that are new, and let those settle that were away."""
+        new = memory.seen == 0
+        if new.any():
+            for levels in (memory.level, memory.mean, memory.high, memory.low):
+                levels[new] = chunk.value[new]
+        longest_ms = 1000 * max(10 * self._watch.step_s, _GAP_S)
+        away = ~new & (chunk.at - self._at[chunk.rows] > longest_ms)
+        if away.any():
+            memory.settling[away] = _SETTLE
+            for trace in (memory.quick, memory.slow, memory.lasting, memory.before):
+                trace[away] = 0
+
+    def _expect(self, memory: Memory, chunk: Lesson) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return what the profile says, or the parent's, scaled to the group."""
+        level, deviation, known = self._profile.expect(chunk.rows, chunk.time_s)
+        parents = self._parents[chunk.rows]
+        if (parents >= 0).any():
+            seasoned = self._profile.is_seasoned(chunk.rows, chunk.time_s)
+            lend = np.flatnonzero((parents >= 0) & ~(known & seasoned))
+            lent, spread, has = self._profile.expect(parents[lend], chunk.time_s[lend])
+            lend, lent, spread = lend[has], lent[has], spread[has]
+            theirs = Memory.of(self._table.read(parents[lend])).mean
+            share = np.ones(len(lend), np.float32)
+            if not self._is_log:
+                np.divide(
+                    memory.mean[lend], theirs, out=share, where=theirs * memory.mean[lend] > 0
+                )
+            level[lend] = memory.mean[lend] + (lent - theirs) * share
+            deviation[lend] = spread * share
+            known[lend] = True
+        return level, deviation, known
+
+    def _score(
+        self, memory: Memory, chunk: Lesson, found: Residuals, rarities: Floats
+    ) -> NDArray[np.float64]:
+        """Return the strength of evidence by the trees, or by the tails without them."""
+        if self._jury is None:
+            tails: NDArray[np.float64] = rarities[:2].min(axis=0).astype(np.float64)
+            return tails
+        score = np.zeros(len(chunk.rows))
+        odd = gate(rarities)
+        if len(odd):
+            table = tabulate(
+                memory, found, rarities, (chunk.value, chunk.hour, self._habituation), odd
+            )
+            score[odd] = self._jury.rarity(table, chunk.rows[odd])
+        return score
+
+    def _tell(
+        self, findings: Findings, part: NDArray[np.intp], found: Residuals, width: Floats
+    ) -> None:
+        """Say what was expected, in the metric's unit."""
+        findings.expected[part] = self._unscaled(found.expected)
+        findings.low[part] = self._unscaled(found.expected - width)
+        findings.high[part] = self._unscaled(found.expected + width)
+        findings.is_upward[part] = found.off > 0
 
     def _is_worse(self, agreed: Floats) -> NDArray[np.bool_]:
         """Return which deviations go the worse way."""
@@ -243,31 +267,27 @@ class SeasonalDetector:
 
     def _scaled(self, value: NDArray[np.float64]) -> Floats:
         """Return values on the scale on which their noise is even."""
-        if self._watch.metric_class is MetricClass.GAUGE:
-            return value.astype(np.float32)
-        return np.log1p(np.maximum(value, 0.0)).astype(np.float32)
+        if self._is_log:
+            return np.log1p(np.maximum(value, 0.0)).astype(np.float32)
+        return value.astype(np.float32)
 
     def _unscaled(self, value: Floats) -> NDArray[np.float64]:
         """Return values in the metric's own unit."""
-        if self._watch.metric_class is MetricClass.GAUGE:
-            return value.astype(np.float64)
-        return np.expm1(value.astype(np.float64))
+        wide = value.astype(np.float64)
+        return np.expm1(np.minimum(wide, _LARGEST_LOG)) if self._is_log else wide
 
 
-def _rarity(z: Floats, tail: Floats, excess: Floats) -> Floats:
-    """Return ``-log10`` of how often this group is that far off: an exponential tail."""
-    beyond = np.minimum(np.abs(z), _Z_LIMIT) - tail
-    rarity: Floats = np.where(beyond > 0, 1.7 + 0.434 * beyond / excess, 0.0).astype(np.float32)
-    return rarity
+def _thinness(memory: Memory, views: NDArray[np.float64]) -> Floats | None:
+    """Return by how much fewer views than usual widen the noise, at most twofold.
 
-
-def _follow_tail(z: Floats, tail: Floats, excess: Floats) -> None:
-    """Follow the level that 2 % exceed, and by how much they do."""
-    over = z > tail
-    excess += np.where(over, 0.02 * (np.minimum(z - tail, 4 * excess) - excess), 0)
-    np.clip(excess, 0.1, None, out=excess)
-    tail *= np.where(over, np.float32(1.0098), np.float32(0.9998))
-    np.clip(tail, 1.5, 15.0, out=tail)
+    Half of a median's variance is taken to be its own, half to fall with the views.
+    """
+    told = (views > 0) & (memory.mean_views > 0)
+    if not told.any():
+        return None
+    share = np.ones(len(views), np.float32)
+    np.divide(memory.mean_views, views, out=share, where=told, casting="unsafe")
+    return np.sqrt((1 + np.clip(share, 1, _THINNEST)) / 2)
 
 
 def _blank(intervals: Intervals) -> Findings:

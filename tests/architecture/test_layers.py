@@ -31,6 +31,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pydantic": ("playwatch.cli", "playwatch.config"),
     "pydantic_core": ("playwatch.config",),
     "rich": ("playwatch.cli", "playwatch.demo"),
+    "sklearn": ("playwatch_models.forest",),
     "sqlite3": ("playwatch.store",),
     # The log's time stamps are UTC.
     "time": ("playwatch.cli.logs", "playwatch.runtime.clock"),

@@ -1,0 +1,160 @@
+"""Labelled series on disk, run through detectors strictly online.
+
+Layout: ``DIR/index.csv`` names them; ``DIR/<dataset>/<series>.npz`` holds ``t0`` (epoch
+seconds), ``dt`` (seconds since the row before), ``v`` (one value a row, or a column for
+each metric) and labels ``y``, which only the trainer reads.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from playwatch_models.detector import Intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from playwatch_models.detector import Detector
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Column", "Series", "columns_of", "read_index", "replay"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One file.
+
+    Attributes
+    ----------
+    dataset, name
+        As in the index.
+    step_s
+        Seconds between rows.
+    eval_from
+        Epoch seconds from which it is judged.
+    time_s
+        Epoch seconds of the rows, int64.
+    values
+        Shape ``(rows, metrics)``.
+    """
+
+    dataset: str
+    name: str
+    step_s: int
+    eval_from: int
+    time_s: NDArray[np.int64]
+    values: Floats
+
+    @property
+    def key(self) -> str:
+        """Return ``dataset/name``."""
+        return f"{self.dataset}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One metric of a series, as a group of a detector: its times, values and views."""
+
+    series: Series
+    time_s: NDArray[np.int64]
+    value: Floats
+    views: Floats | None = None
+
+
+def read_index(data: Path, datasets: Sequence[str] | None) -> Iterable[Series]:
+    """Yield the series of some data sets, or of all."""
+    with (data / "index.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if datasets and row["dataset"] not in datasets:
+                continue
+            with np.load(data / row["dataset"] / f"{row['series']}.npz") as found:
+                time_s = int(found["t0"]) + np.cumsum(found["dt"].astype(np.int64))
+                values = found["v"].astype(np.float64)
+            yield Series(
+                row["dataset"],
+                row["series"],
+                int(row["step_s"]),
+                int(row["eval_from"]),
+                time_s,
+                values if values.ndim > 1 else values[:, None],
+            )
+
+
+def labels_of(data: Path, series: Series) -> NDArray[np.bool_]:
+    """Return which rows of a series people called an incident."""
+    with np.load(data / series.dataset / f"{series.name}.npz") as found:
+        labels: NDArray[np.bool_] = found["y"] > 0
+    return labels
+
+
+def columns_of(series: Series) -> list[Column]:
+    """Return the metrics of a series; views and failures are one ratio."""
+    if series.dataset == "qoe":
+        views, failures = series.values.T
+        ratio = np.where(views > 0, 100.0 * failures / np.maximum(views, 1.0), np.nan)
+        return [Column(series, series.time_s, ratio, views)]
+    return [Column(series, series.time_s, value) for value in series.values.T]
+
+
+def replay(
+    columns: Sequence[Column],
+    opened: Callable[[int], Detector],
+    watch: Callable[[int], None] | None = None,
+) -> list[Floats]:
+    """Return the score of every row of every column, each by the rows before it alone.
+
+    Parameters
+    ----------
+    columns
+        Groups; those of one step are stepped together, by row number.
+    opened
+        Opens a detector for a step in seconds.
+    watch
+        Is told how many rows of a step are done, now and then.
+    """
+    scores = [np.zeros(len(column.value)) for column in columns]
+    for step_s in sorted({column.series.step_s for column in columns}):
+        order = sorted(
+            (i for i, column in enumerate(columns) if column.series.step_s == step_s),
+            key=lambda i: -len(columns[i].value),
+        )
+        detector = opened(step_s)
+        detector.resize(len(order), np.full(len(order), -1, np.int32))
+        _play([columns[i] for i in order], [scores[i] for i in order], detector, watch)
+    return scores
+
+
+def _play(
+    columns: Sequence[Column],
+    scores: Sequence[Floats],
+    detector: Detector,
+    watch: Callable[[int], None] | None,
+) -> None:
+    """Step through columns of falling length; ``scores`` are filled in."""
+    longest, width = len(columns[0].value), len(columns)
+    at = np.zeros((longest, width), np.int64)
+    value, views = np.zeros((2, longest, width))
+    lengths = np.array([len(column.value) for column in columns])
+    for i, column in enumerate(columns):
+        end_s = column.time_s + column.series.step_s
+        at[: len(end_s), i] = end_s * 1000
+        value[: len(end_s), i] = column.value
+        views[: len(end_s), i] = np.nan if column.views is None else column.views
+    out = np.zeros((longest, width))
+    group, free = np.arange(width, dtype=np.int32), np.zeros(width, np.bool_)
+    for row in range(longest):
+        some = int(np.searchsorted(-lengths, -row, side="left"))
+        intervals = Intervals(group[:some], at[row, :some], value[row, :some], views[row, :some])
+        if watch is not None:
+            watch(row)
+        out[row, :some] = detector.step(intervals, free[:some]).score
+    for i, score in enumerate(scores):
+        score[:] = out[: len(score), i]

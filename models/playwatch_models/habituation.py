@@ -1,0 +1,94 @@
+"""Has this been seen here before: excursions counted by the height they reached.
+
+What recurs is not news, however far it sticks out; what was never seen is. An excursion
+ends when the surprise stayed low for half an hour, and then counts at every height that
+its peak reached. Counts are forgotten with a half-life of ten days.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from playwatch_models.memory import HEIGHTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch_models.memory import Memory
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["Habituation"]
+
+_HALF_LIFE_S = 10 * 86_400.0
+_QUIET_S = 1800.0
+_NEVER_H = np.float32(400.0)
+
+
+class Habituation:
+    """Counts the excursions of groups.
+
+    Parameters
+    ----------
+    step_s
+        Seconds between intervals.
+    """
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s = np.float32(step_s)
+        self._quiet_s = np.float32(max(_QUIET_S, 3 * step_s))
+        self._fade = np.float32(0.5 ** (step_s / _HALF_LIFE_S))
+        self._slow_fade = np.float32(0.5 ** (step_s / _HALF_LIFE_S / 2))
+
+    def familiar(
+        self, memory: Memory, column: NDArray[np.intp], height: Floats, hour: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return how many excursions reached such heights, and hours since the last.
+
+        Parameters
+        ----------
+        column
+            Columns of the memory, shape ``(m,)``.
+        height
+            Heights asked for, at least the lowest of `HEIGHTS`.
+        hour
+            Hours since the epoch now.
+        """
+        rung = np.maximum(np.searchsorted(HEIGHTS, height, side="right") - 1, 0)
+        since = np.minimum(hour - memory.lasts[rung, column], _NEVER_H)
+        return memory.counts[rung, column], np.maximum(since, np.float32(0))
+
+    def count(self, memory: Memory, height: Floats, hour: Floats) -> None:
+        """Follow excursions and count those that end.
+
+        Parameters
+        ----------
+        height
+            Absolute agreed surprise of each column, shape ``(n,)``.
+        hour
+            Hours since the epoch, shape ``(n,)``.
+        """
+        memory.counts *= self._fade
+        memory.highest *= self._slow_fade
+        memory.peak_age_s += self._step_s
+        out = height >= HEIGHTS[0]
+        ended = np.flatnonzero(~out & (memory.peak > 0) & (memory.peak_age_s >= self._quiet_s))
+        if len(ended):
+            self._close(memory, ended, hour)
+        if out.any():
+            memory.peak_age_s[out] = 0
+            memory.peak[out] = np.maximum(memory.peak[out], height[out])
+
+    def _close(self, memory: Memory, ended: NDArray[np.intp], hour: Floats) -> None:
+        """Count excursions at every height that they reached."""
+        peak = memory.peak[ended]
+        reached = peak >= HEIGHTS[:, None]
+        rung, which = np.nonzero(reached)
+        memory.counts[rung, ended[which]] += 1
+        memory.lasts[rung, ended[which]] = (
+            hour[ended] - memory.peak_age_s[ended] / np.float32(3600)
+        )[which]
+        memory.highest[ended] = np.maximum(memory.highest[ended], peak)
+        memory.peak[ended] = 0

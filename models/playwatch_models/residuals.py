@@ -1,0 +1,199 @@
+"""How far a value is off, against the time of the day and against the last half hour.
+
+Each alone pages in vain: the profile on holidays, the last half hour on every morning's
+rise. What counts is what both agree on, in sign, and then the smaller of the two. Both
+are measured in the group's own noise, with a floor that keeps flat series quiet, and
+compressed beyond eight noises, so that heights stay apart without ruling everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from playwatch_models.memory import Memory
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["Pace", "Residuals", "learn_levels", "measure", "noise_floor", "smooth"]
+
+YOUNG = np.float32(100.0)
+"""Until so many intervals were seen, updates are not clipped."""
+
+_HOUR_S = 3600.0
+_LINEAR = np.float32(8.0)
+_SIGMA = np.float32(1.25)
+"""Mean absolute deviation to standard deviation, of normal noise."""
+_F = np.float32
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast levels follow, per interval.
+
+    Attributes
+    ----------
+    level
+        Weight of an interval in the local level: half an hour.
+    offset
+        Weight in the day's offset: two hours.
+    memory
+        Intervals that noise is averaged over: eight hours, at least 50.
+    hour
+        What is left after an interval of something that halves in an hour.
+    """
+
+    level: np.float32
+    offset: np.float32
+    memory: np.float32
+    hour: np.float32
+
+    @classmethod
+    def of(cls, step_s: float) -> Pace:
+        """Return the paces of a step in seconds."""
+        per_hour = max(1.0, _HOUR_S / step_s)
+        return cls(
+            level=_F(min(0.5, 2.0 / per_hour)),
+            offset=_F(min(0.5, 0.5 / per_hour)),
+            memory=_F(max(8.0 * per_hour, 50.0)),
+            hour=_F(0.5 ** (step_s / _HOUR_S)),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residuals:
+    """What was missed by how much, each of shape ``(n,)``.
+
+    Attributes
+    ----------
+    expected
+        By the profile and the day's offset; by the local level while the bin is new.
+    spread
+        How far days differ at this hour.
+    known
+        Whether the profile had anything to say.
+    off, missed
+        Value less ``expected``; value less the local level.
+    season_scale, local_scale
+        The noise that each is measured in.
+    season, local, agreed
+        The surprises: compressed, signed.
+    """
+
+    expected: Floats
+    spread: Floats
+    known: NDArray[np.bool_]
+    off: Floats
+    missed: Floats
+    season_scale: Floats
+    local_scale: Floats
+    season: Floats
+    local: Floats
+    agreed: Floats
+
+
+def noise_floor(memory: Memory) -> Floats:
+    """Return the smallest noise that a group is believed to have."""
+    floor: Floats = _F(0.004) * np.abs(memory.mean) + _F(0.1) * memory.size + _F(1e-9)
+    return floor
+
+
+def measure(
+    memory: Memory,
+    value: Floats,
+    profile: tuple[Floats, Floats, NDArray[np.bool_]],
+    thinness: Floats | None,
+) -> Residuals:
+    """Return how far values are off.
+
+    Parameters
+    ----------
+    value
+        On the scale on which noise is even, shape ``(n,)``.
+    profile
+        Level and deviation of the time of the day, and whether they are known.
+    thinness
+        By how much fewer views than usual widen the noise; None where none are known.
+    """
+    level, deviation, known = profile
+    expected = np.where(known, level + memory.offset, memory.level)
+    spread = np.where(known, deviation, _F(0))
+    floor = noise_floor(memory)
+    season_scale = (
+        _F(0.5) * _SIGMA * (memory.season_noise + np.maximum(spread, _F(0.3) * memory.season_noise))
+    )
+    season_scale += floor
+    season_scale[~known] *= 2
+    local_scale = _SIGMA * memory.local_noise
+    local_scale += floor
+    if thinness is not None:
+        season_scale *= thinness
+        local_scale *= thinness
+    off, missed = value - expected, value - memory.level
+    season, local = _compressed(off / season_scale), _compressed(missed / local_scale)
+    agreed = np.where(np.abs(season) < np.abs(local), season, local)
+    agreed[(season * local <= 0) | (memory.settling > 0)] = 0
+    return Residuals(
+        expected, spread, known, off, missed, season_scale, local_scale, season, local, agreed
+    )
+
+
+def smooth(memory: Memory, agreed: Floats) -> None:
+    """Follow the agreed surprise over three and nine intervals."""
+    memory.quick += _F(0.5) * (agreed - memory.quick)
+    memory.slow += _F(0.2) * (agreed - memory.slow)
+
+
+def learn_levels(memory: Memory, found: Residuals, value: Floats, pace: Pace) -> None:
+    """Teach a value to the levels and noises; its surprise is bounded."""
+    old = memory.seen > YOUNG
+    settling = memory.settling > 0
+    hold = np.where(settling, _F(0), _F(1))
+    weight: Floats = (_F(1) / np.minimum(memory.seen, pace.memory)).astype(np.float32)
+    missed, off = found.missed, found.off
+    near = np.abs(missed)
+    reach = np.where(old, 3 * found.local_scale, _F(np.inf))
+    rate = np.where(settling, np.maximum(pace.level, _F(0.3)), pace.level)
+    memory.level += rate * np.where(settling, missed, np.clip(missed, -reach, reach))
+    limit = np.where(old, 4 * found.local_scale, _F(np.inf))
+    memory.local_noise += hold * weight * (np.minimum(near, limit) - memory.local_noise)
+    limit = np.where(old, 4 * found.season_scale, _F(np.inf))
+    memory.season_noise += hold * weight * (np.minimum(np.abs(off), limit) - memory.season_noise)
+    memory.recent_noise += (
+        hold * _F(0.1) * (np.minimum(near, 10 * found.local_scale) - memory.recent_noise)
+    )
+    reach = np.where(settling, _F(np.inf), 2 * found.season_scale)
+    rate = np.where(settling, np.maximum(pace.offset, _F(0.3)), pace.offset)
+    memory.offset += np.where(found.known, rate * np.clip(off, -reach, reach), 0)
+    memory.offset *= _F(0.9995)
+    _learn_size(memory, value, weight, old)
+    memory.zeros += _F(0.003) * ((value == 0) - memory.zeros)
+
+
+def _learn_size(memory: Memory, value: Floats, weight: Floats, old: NDArray[np.bool_]) -> None:
+    """Follow the long-run mean, its deviation and the range."""
+    floor = noise_floor(memory)
+    away = value - memory.mean
+    reach = 20 * np.maximum(memory.local_noise, memory.season_noise) + floor
+    reach = np.where(old, reach, _F(np.inf))
+    memory.mean += weight / 3 * np.clip(away, -reach, reach)
+    away = np.abs(value - memory.mean)
+    limit = np.where(old, 20 * memory.size + floor, _F(np.inf))
+    memory.size += weight * (np.minimum(away, limit) - memory.size)
+    closing = _F(2e-5) * (memory.high - memory.low)
+    memory.high[:] = np.maximum(memory.high - closing, value)
+    memory.low[:] = np.minimum(memory.low + closing, value)
+
+
+def _compressed(z: Floats) -> Floats:
+    """Return surprises with the logarithm taken over beyond eight."""
+    size = np.abs(z)
+    far = size > _LINEAR
+    if far.any():
+        z[far] = np.copysign(_LINEAR * (1 + np.log(size[far] / _LINEAR)), z[far])
+    return z
