@@ -14,7 +14,6 @@ from playwatch.errors import StoreError
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.mqtt import MqttSource
 from playwatch.runtime.clock import SystemClock
-from playwatch.runtime.complaints import vitals_of
 from playwatch.runtime.desk import EngineDesk
 from playwatch.runtime.health import EngineHealth
 from playwatch.runtime.roster import Roster
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.outbox import Outbox
     from playwatch.runtime.reload import Reloader
-    from playwatch.runtime.self_watch import SelfWatch
     from playwatch.telemetry import Telemetry
     from playwatch.web.pages.house import Pages
     from playwatch.web.server import Part
@@ -117,22 +115,22 @@ async def running(
         installation = await store.installation()
         roster, whole = await _roster(settings, store, is_dry_run=is_dry_run)
         works = Works(whole, roster, store, clock, rng, stack, installation, is_dry_run=is_dry_run)
-        evaluator, outbox, self_watch = works.evaluator(record), works.outbox, works.self_watch
+        evaluator, outbox = works.evaluator(record), works.outbox
         reloader = works.reloader(evaluator, settings, load or (lambda: settings))
         stack.push_async_callback(reloader.close)
         await evaluator.recover()
-        await self_watch.recover()
+        await works.self_watch.recover()
         client = f"playwatch-{installation[:12]}"
         source = MqttSource(mqtt, works.telemetry, clock, client_id=client, rng=rng)
-        health = EngineHealth([source], evaluator, outbox)
+        health = EngineHealth([source], evaluator, outbox, roster)
         desk = EngineDesk(store, clock, evaluator)
         api = Api(desk, reloader.reload if load else None, clock)
         pages = works.pages(evaluator, reloader, desk, health, source)
         desks = works.desks(reloader, evaluator)
         parts: list[Part] = [Operations(works.telemetry, health), api, pages, *desks]
         web_url = await _web(settings.web, parts, clock, stack)
-        loops = [roster.keep_tidy(clock)]
-        async with _at_work(evaluator, outbox, self_watch, source, pages, loops):
+        loops = [*works.watching(source, health, evaluator), roster.keep_tidy(clock)]
+        async with _at_work(evaluator, outbox, source, pages, loops):
             yield Engine(source.name, web_url, health, works.telemetry, reloader)
 
 
@@ -140,7 +138,6 @@ async def running(
 async def _at_work(
     evaluator: Evaluator,
     outbox: Outbox,
-    self_watch: SelfWatch,
     source: MqttSource,
     pages: Pages,
     more: Iterable[Coroutine[None, None, None]],
@@ -148,12 +145,10 @@ async def _at_work(
     """Run every loop while the context lasts, then stop them in order."""
     async with asyncio.TaskGroup() as tasks:
         outbox.start(tasks)
-        watching = self_watch.run(lambda: vitals_of([source], evaluator, outbox))
         loops = [
             tasks.create_task(evaluator.follow(source), name="evaluate"),
             tasks.create_task(evaluator.tick(), name="tick"),
             tasks.create_task(evaluator.keep_snapshots(), name="snapshots"),
-            tasks.create_task(watching, name="self watch"),
             tasks.create_task(pages.run(), name="pages"),
             *(tasks.create_task(one) for one in more),
         ]

@@ -148,6 +148,17 @@ class Telemetry:
             ["channel"],
             registry=registry,
         )
+        self.heartbeats = Counter(
+            "playwatch_heartbeats_total",
+            "Heartbeats to the dead-man's switch, by whether they were sent, failed or withheld.",
+            ["result"],
+            registry=registry,
+        )
+        self.heartbeat_at = Gauge(
+            "playwatch_heartbeat_last_success_timestamp_seconds",
+            "When the dead-man's switch was last told that all is well; 0 for never.",
+            registry=registry,
+        )
         self.build = Gauge(
             "playwatch_build_info", "The version that runs.", ["version"], registry=registry
         )

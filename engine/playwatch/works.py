@@ -14,9 +14,11 @@ from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
 from playwatch.ingest.recordings_writer import RecordingWriter
+from playwatch.runtime.complaints import vitals_of
 from playwatch.runtime.dry import DryChannel
 from playwatch.runtime.engine_channels import EngineChannels
 from playwatch.runtime.evaluate import Evaluator
+from playwatch.runtime.heartbeat import Heartbeat
 from playwatch.runtime.history import HistoryKeeper
 from playwatch.runtime.keys import former_channels
 from playwatch.runtime.letter_desk import EngineLetters
@@ -34,7 +36,7 @@ from playwatch.web.pages.house import Pages
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from contextlib import AsyncExitStack
     from pathlib import Path
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from playwatch.core.metrics import Catalogue
     from playwatch.core.routing import Route
     from playwatch.ports import Channel, Clock, Recorder, Source, Store
+    from playwatch.runtime.complaints import Vitals
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.health import EngineHealth
     from playwatch.runtime.roster import Roster
@@ -168,6 +171,23 @@ class Works:
         )
         letters = EngineLetters(store, clock, outbox)
         return [ChannelApi(channels), LetterApi(letters, store)]
+
+    def watching(
+        self, source: Source, health: EngineHealth, evaluator: Evaluator
+    ) -> list[Coroutine[None, None, None]]:
+        """Return what watches the engine itself: its own alerts, and the dead-man's switch."""
+
+        def vitals() -> Vitals:
+            return vitals_of([source], evaluator, self.outbox, self._roster.troubles)
+
+        loops = [self.self_watch.run(vitals)]
+        wanted = self._settings.heartbeat
+        if wanted is not None and not self._is_dry_run:
+            beat = Heartbeat(
+                wanted, health.complaints, evaluator.paused, self._clock, self.telemetry
+            )
+            loops.append(beat.run())
+        return loops
 
     def pages(
         self,

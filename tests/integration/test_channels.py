@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from playwatch.app import running
 from playwatch.channels import fingerprint
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
@@ -332,13 +333,16 @@ async def test_a_channel_whose_key_is_lost_says_so_and_can_be_removed(
     async with site.running() as engine:
         await added(engine, night(server))
     site.path.with_name("playwatch.db.keys").unlink()
-    async with site.running() as engine:
+    async with running(site.load(), clock=site.clock, load=site.load) as engine:
+        await soon(lambda: len(engine.health.complaints()) == 1)
+        assert "key ring" in engine.health.complaints()[0]
         _, channel = await asked(engine, "GET", f"{CHANNELS}/night")
         assert channel["state"] == "unusable"
         assert "key ring" in channel["complaint"]
         assert (await asked(engine, "POST", f"{CHANNELS}/night/test"))[0] == 409
         assert (await asked(engine, "DELETE", f"{CHANNELS}/night"))[0] == 200
         assert (await asked(engine, "GET", f"{CHANNELS}/night"))[0] == 404
+        assert engine.health.complaints() == []
 
 
 async def test_who_has_no_token_changes_nothing(site: Site, server: StandIn) -> None:

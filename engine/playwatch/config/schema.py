@@ -24,6 +24,7 @@ from playwatch.config.fields import (
     Whole,
     mistake,
 )
+from playwatch.config.heartbeat import HeartbeatSettings  # noqa: TC001 - pydantic reads it
 from playwatch.config.measures import MetricSettings
 from playwatch.config.mute import MuteSettings
 from playwatch.config.quiet import QuietField  # noqa: TC001 - pydantic reads it
@@ -207,6 +208,7 @@ class Settings(Strict):
     mqtt: MqttSettings
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    heartbeat: HeartbeatSettings | None = None
     limits: LimitSettings = LimitSettings()
     metrics: tuple[MetricSettings, ...] = ()
     rules: tuple[RuleSettings, ...] = ()

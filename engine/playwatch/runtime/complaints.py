@@ -138,8 +138,19 @@ class Delivering(Committing, Protocol):
         """Return, by channel, how many deliveries were given up since the start."""
 
 
-def vitals_of(sources: Iterable[Source], evaluator: Committing, outbox: Delivering) -> Vitals:
-    """Return how these parts are now; nothing is sent to find out."""
+def vitals_of(
+    sources: Iterable[Source],
+    evaluator: Committing,
+    outbox: Delivering,
+    unusable: Mapping[str, str] | None = None,
+) -> Vitals:
+    """Return how these parts are now; nothing is sent to find out.
+
+    Parameters
+    ----------
+    unusable
+        By channel that should be there and is not, why.
+    """
     return Vitals(
         away={
             source.name: source.trouble or "not subscribed yet"
@@ -147,7 +158,7 @@ def vitals_of(sources: Iterable[Source], evaluator: Committing, outbox: Deliveri
             if not source.is_subscribed
         },
         can_store=evaluator.can_store and outbox.can_store,
-        channels=outbox.complaints(),
+        channels={**(unusable or {}), **outbox.complaints()},
         given_up=outbox.given_up(),
     )
 

@@ -10,12 +10,20 @@ if TYPE_CHECKING:
     from playwatch.ports import Source
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.outbox import Outbox
+    from playwatch.runtime.roster import Roster
 
 
 class EngineHealth:
     """Looks at the parts of a running engine; nothing is sent to find out."""
 
-    def __init__(self, sources: Sequence[Source], evaluator: Evaluator, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        evaluator: Evaluator,
+        outbox: Outbox,
+        roster: Roster | None = None,
+    ) -> None:
+        self._roster = roster
         self._sources = sources
         self._evaluator = evaluator
         self._outbox = outbox
@@ -29,7 +37,7 @@ class EngineHealth:
         ]
         can_store = self._evaluator.can_store and self._outbox.can_store
         store = [] if can_store else ["the store takes no commits"]
-        channels = [
-            f"channel {name}: {complaint}" for name, complaint in self._outbox.complaints().items()
-        ]
+        troubles = self._roster.troubles if self._roster else {}
+        unwell = {**troubles, **self._outbox.complaints()}
+        channels = [f"channel {name}: {complaint}" for name, complaint in unwell.items()]
         return [*away, *store, *channels]
