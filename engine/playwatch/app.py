@@ -20,9 +20,9 @@ from playwatch.runtime.roster import Roster
 from playwatch.store.keyring import KeyRing
 from playwatch.store.memory import MemoryStore
 from playwatch.store.sqlite import SqliteStore
-from playwatch.web.api import Api
 from playwatch.web.gate import Gate
 from playwatch.web.login import Login
+from playwatch.web.machines import machine_parts
 from playwatch.web.server import Operations, serving
 from playwatch.works import Works
 
@@ -124,10 +124,10 @@ async def running(
         source = MqttSource(mqtt, works.telemetry, clock, client_id=client, rng=rng)
         health = EngineHealth([source], evaluator, outbox, roster)
         desk = EngineDesk(store, clock, evaluator)
-        api = Api(desk, reloader.reload if load else None, clock)
-        pages = works.pages(evaluator, reloader, desk, health, source)
-        desks = works.desks(reloader, evaluator)
-        parts: list[Part] = [Operations(works.telemetry, health), api, pages, *desks]
+        reader = await _reader(settings, store, stack, is_dry_run=is_dry_run)
+        pages = works.pages(reader, evaluator, reloader, desk, health, source)
+        programs = [*works.desks(reloader, evaluator), *machine_parts(pages, can_reload=bool(load))]
+        parts: list[Part] = [Operations(works.telemetry, health), *programs, pages]
         web_url = await _web(settings.web, parts, clock, stack)
         loops = [*works.watching(source, health, evaluator), roster.keep_tidy(clock)]
         async with _at_work(evaluator, outbox, source, pages, loops):
@@ -209,6 +209,17 @@ async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store
     if is_dry_run:
         return MemoryStore()
     return await SqliteStore.open(settings.store.path, clock=clock)
+
+
+async def _reader(
+    settings: Settings, store: Store, stack: AsyncExitStack, *, is_dry_run: bool
+) -> Store:
+    """Return what pages and lists read: beside the engine, so that no incident waits for them."""
+    if is_dry_run or settings.web.listen is None:
+        return store
+    reader = await SqliteStore.open(settings.store.path, read_only=True)
+    stack.push_async_callback(reader.close)
+    return reader
 
 
 async def _broker(mqtt: MqttSettings, stack: AsyncExitStack, *, is_dry_run: bool) -> MqttSettings:

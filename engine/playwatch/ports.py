@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Decision, Remark
     from playwatch.core.deliveries import Attempt, Changes, Delivery, DeliveryStatus
-    from playwatch.core.incidents import Incident, Status
+    from playwatch.core.incidents import Incident
+    from playwatch.core.listings import FoundIncidents, IncidentQuery, Notice
     from playwatch.core.samples import Instant
     from playwatch.core.silences import Silence
 
@@ -133,16 +134,6 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentQuery:
-    """Which incidents to list, newest first."""
-
-    status: Status | None = None
-    rule: str | None = None
-    limit: int = 100
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class IncidentStory:
     """An incident with everything that was decided, sent and said about it."""
 
@@ -239,7 +230,13 @@ class Store(Protocol):
         """Return which of these incidents have a trigger that a silence keeps back."""
 
     async def incidents(self, query: IncidentQuery) -> list[Incident]:
-        """Return the incidents that a query asks for, newest first."""
+        """Return the incidents that a query asks for, in its order."""
+
+    async def found(self, query: IncidentQuery) -> FoundIncidents:
+        """Return the same, with how many there are beyond the limit."""
+
+    async def notices(self, incident_ids: Sequence[str]) -> list[Notice]:
+        """Return the messages about some incidents, in the order they were decided."""
 
     async def incident(self, incident_id: str) -> IncidentStory | None:
         """Return one incident with its whole record; None when unknown."""

@@ -191,6 +191,7 @@ class Works:
 
     def pages(
         self,
+        reader: Store,
         evaluator: Evaluator,
         reloader: Reloader,
         desk: Desk,
@@ -202,7 +203,7 @@ class Works:
         history = self._history(evaluator, readings)
         return Pages(
             reloader=reloader,
-            store=self._store,
+            store=reader,
             desk=desk,
             evaluator=evaluator,
             outbox=self.outbox,

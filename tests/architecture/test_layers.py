@@ -25,8 +25,14 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "gmqtt": ("playwatch.ingest",),
     "jinja2": ("playwatch.web",),
     "markupsafe": ("playwatch.web",),
-    # The store's rows and the packed samples of `publish` are documents too.
-    "msgspec": ("playwatch.cli", "playwatch.codecs", "playwatch.demo", "playwatch.store"),
+    # The store's rows, the packed samples of `publish` and the API's answers are documents too.
+    "msgspec": (
+        "playwatch.cli",
+        "playwatch.codecs",
+        "playwatch.demo",
+        "playwatch.store",
+        "playwatch.web",
+    ),
     "prometheus_client": ("playwatch.telemetry",),
     "pydantic": ("playwatch.cli", "playwatch.config"),
     "pydantic_core": ("playwatch.config",),

@@ -16,11 +16,11 @@ from playwatch.app import running
 from playwatch.config.load import load_config
 from playwatch.config.schema import MqttSettings
 from playwatch.core.incidents import Status
+from playwatch.core.listings import IncidentQuery
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.errors import ListenError, StoreLockedError
 from playwatch.ingest.publish import publish
-from playwatch.ports import IncidentQuery
 from playwatch.store.sqlite import SqliteStore
 from tests.brokers import Mosquitto, free_port, needs_mosquitto
 from tests.fakes import HandClock

@@ -15,13 +15,14 @@ from playwatch.codecs import CODECS
 from playwatch.core.deliveries import Action, Changes
 from playwatch.core.incidents import Status
 from playwatch.core.intake import Intake
+from playwatch.core.listings import IncidentQuery
 from playwatch.core.metrics import Catalogue
 from playwatch.core.pipeline import Pipeline
 from playwatch.core.routing import Route
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
 from playwatch.errors import StoreError
-from playwatch.ports import Arrivals, IncidentQuery, Message
+from playwatch.ports import Arrivals, Message
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.health import EngineHealth
 from playwatch.runtime.outbox import Outbox

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from playwatch.cli.backtest_documents import transition_lines
 from playwatch.config.load import load_config
 from playwatch.core.intake import Intake
+from playwatch.core.listings import IncidentQuery
 from playwatch.core.pipeline import Pipeline
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
@@ -17,7 +18,7 @@ from playwatch.demo.stream import payloads
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.publish import publish
 from playwatch.ingest.recordings_writer import RecordingWriter
-from playwatch.ports import Arrivals, IncidentQuery, Message
+from playwatch.ports import Arrivals, Message
 from playwatch.runtime.clock import SystemClock
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.record import record

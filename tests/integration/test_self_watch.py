@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from playwatch.core.listings import IncidentQuery
 from playwatch.core.routing import Route
 from playwatch.errors import StoreError
-from playwatch.ports import IncidentQuery
 from playwatch.runtime.complaints import Vitals
 from playwatch.runtime.self_watch import PART, SelfWatch
 from playwatch.store.memory import MemoryStore

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from playwatch.core.deliveries import Changes
+from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import Severity
 from playwatch.errors import StoreError, StoreLockedError, StoreVersionError
-from playwatch.ports import IncidentQuery
 from playwatch.store.migrate import prepare, shipped_migrations
 from playwatch.store.queries import QUERIES
 from playwatch.store.sqlite import SqliteStore

@@ -7,7 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from playwatch.core.decisions import Remark, RemarkKind
-from playwatch.ports import IncidentQuery
+from playwatch.core.deliveries import Changes
+from playwatch.core.listings import IncidentQuery, Ranking
 from playwatch.store import rows
 from playwatch.store.migrate import prepare, shipped_migrations
 from playwatch.store.queries import QUERIES
@@ -23,13 +24,27 @@ async def test_a_store_of_schema_1_is_upgraded_with_everything_in_it(tmp_path: P
     incident = an_incident()
     prepare(path, {1: shipped_migrations()[1]})
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute(QUERIES["put_incident"].sql, rows.incident_row(incident))
+        database.execute(
+            "INSERT INTO incidents (id, incident_key, rule, status, opened_at, body)"
+            " VALUES (:id, :incident_key, :rule, :status, :opened_at, :body)",
+            rows.incident_row(incident),
+        )
         database.execute(QUERIES["add_delivery"].sql, rows.delivery_row(a_delivery(incident)))
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
 
     store = await SqliteStore.open(path)
     try:
         assert await store.incidents(IncidentQuery()) == [incident]
+        query = IncidentQuery(
+            alert_type=incident.alert_type,
+            severities=frozenset({incident.severity}),
+            metric=incident.measurement,
+            dimensions=incident.breakdowns,
+            ranking=Ranking.IMPACT,
+        )
+        assert await store.incidents(query) == [incident]
+        await store.commit(Changes([incident]))
+        assert await store.incidents(query) == [incident]
         assert await store.due("oncall", T0, 5, set()) == [a_delivery(incident)]
         assert await store.silences(0) == []
         assert await store.withheld([incident.id]) == set()

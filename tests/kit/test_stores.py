@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from playwatch.core.deliveries import Action, Changes, Delivery, DeliveryStatus
 from playwatch.core.incidents import Status
+from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import Severity
 from playwatch.errors import StoreError
-from playwatch.ports import AttemptRecord, IncidentQuery
+from playwatch.ports import AttemptRecord
 from tests.kit.stores import STORES, T0, a_delivery, an_incident, memory_store, sqlite_store
 
 if TYPE_CHECKING:

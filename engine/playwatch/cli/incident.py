@@ -15,7 +15,8 @@ from playwatch.cli.settings import JsonOption
 if TYPE_CHECKING:
     from playwatch.core.decisions import Remark, RemarkKind
     from playwatch.core.incidents import Incident
-    from playwatch.ports import IncidentQuery, IncidentStory
+    from playwatch.core.listings import IncidentQuery
+    from playwatch.ports import IncidentStory
 
 app = typer.Typer(
     help="Look at incidents and say something about them, engine up or down.",
@@ -35,7 +36,7 @@ def list_(
 ) -> None:
     """List incidents, newest first."""
     from playwatch.core.incidents import Status
-    from playwatch.ports import IncidentQuery
+    from playwatch.core.listings import IncidentQuery
 
     query = IncidentQuery(None if status == "all" else Status(status), rule, limit)
     incidents = asyncio.run(_incidents(config, query))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -162,6 +163,13 @@ class Incident:
         if self.resolved_at is None or not self.affected_views:
             return None
         return _per_hour(self.affected_views, self.resolved_at - self.started_at)
+
+    @property
+    def affected_viewers_per_hour(self) -> float:
+        """Viewers hit in an hour, at the pace of the time in which they were counted."""
+        since_crossing_s = (self.opened_at - self.started_at) / 1000
+        window_s = self.window_s if math.isfinite(self.window_s) else 1.0
+        return 3600.0 * self.affected_viewers / max(1.0, since_crossing_s, window_s)
 
     @property
     def dedup_key(self) -> str:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from playwatch.app import running
 from playwatch.config.load import load_config
+from playwatch.core.listings import IncidentQuery
 from playwatch.demo.audience import FAILURES, FIRST_S, PAIRS, Audience
 from playwatch.demo.board import Board
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.screen import screen
 from playwatch.demo.stand_in import StandIn
 from playwatch.demo.stream import stream
-from playwatch.ports import IncidentQuery
 from playwatch.runtime.clock import SystemClock
 from playwatch.store.sqlite import SqliteStore
 

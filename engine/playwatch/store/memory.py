@@ -11,6 +11,7 @@ from playwatch.core.decisions import TOLD, WITHHELD
 from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord, IncidentStory
+from playwatch.store.finding import MemoryFinding
 from playwatch.store.ledger import MemoryLedger
 from playwatch.store.letters import MemoryLetters
 from playwatch.store.rows import after_attempt, urgency
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.silences import Silence
-    from playwatch.ports import IncidentQuery, StoredChannel
+    from playwatch.ports import StoredChannel
 
 
-class MemoryStore(MemoryLetters, MemoryLedger):
+class MemoryStore(MemoryLetters, MemoryFinding, MemoryLedger):
     """A `Store` in dicts.
 
     Parameters
@@ -157,18 +158,6 @@ class MemoryStore(MemoryLetters, MemoryLedger):
             if decision.what in {WITHHELD, TOLD}
         }
         return {each for each in incident_ids if last.get(each) == WITHHELD}
-
-    async def incidents(self, query: IncidentQuery) -> list[Incident]:
-        """Return the incidents that a query asks for, newest first."""
-        found = [
-            incident
-            for incident in self._incidents.values()
-            if query.status in {None, incident.status} and query.rule in {None, incident.rule}
-        ]
-        found.sort(key=lambda incident: incident.opened_at)
-        found.reverse()
-        offset = max(query.offset, 0)
-        return found[offset : offset + max(query.limit, 0)]
 
     async def incident(self, incident_id: str) -> IncidentStory | None:
         """Return one incident with its whole record; None when unknown."""

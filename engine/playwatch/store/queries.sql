@@ -8,10 +8,29 @@ SELECT name FROM installation;
 -- name: put_incident
 -- Store an incident, or the later state of one that is stored. Nothing changes
 -- when the id belongs to another opening, so that two can never become one.
-INSERT INTO incidents (id, incident_key, rule, status, opened_at, body)
-VALUES (:id, :incident_key, :rule, :status, :opened_at, :body)
-ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body
+INSERT INTO incidents (
+    id, incident_key, rule, status, opened_at, body,
+    alert_type, severity, metric, ended_at, value, viewers, viewers_per_hour
+)
+VALUES (
+    :id, :incident_key, :rule, :status, :opened_at, :body,
+    :alert_type, :severity, :metric, :ended_at, :value, :viewers, :viewers_per_hour
+)
+ON CONFLICT (id) DO UPDATE SET
+    status = excluded.status,
+    body = excluded.body,
+    severity = excluded.severity,
+    ended_at = excluded.ended_at,
+    value = excluded.value,
+    viewers = excluded.viewers,
+    viewers_per_hour = excluded.viewers_per_hour
 WHERE incident_key = excluded.incident_key AND opened_at = excluded.opened_at;
+
+-- name: add_dimension
+-- Store one dimension of an incident's group; again is harmless.
+INSERT INTO incident_dimensions (name, value, incident_id)
+VALUES (:name, :value, :incident_id)
+ON CONFLICT (name, value, incident_id) DO NOTHING;
 
 -- name: add_delivery
 -- Store a new delivery; one whose id is stored already stays as it is.
@@ -94,32 +113,70 @@ WHERE incident_id IN (SELECT value FROM json_each(:incident_ids))
     AND (action = 'trigger' OR id GLOB '*/withdrawn-*')
 ORDER BY number;
 
--- name: incidents
--- Incidents, the newest first.
-SELECT id, status, body FROM incidents
-ORDER BY opened_at DESC, number DESC
-LIMIT :limit OFFSET :offset;
+-- name: matching
+-- Numbers of the incidents that a list shows, to be counted or sorted. A
+-- parameter that is NULL asks for nothing; lists are JSON.
+SELECT number
+FROM incidents INDEXED BY incidents_for_lists
+WHERE (:status IS NULL OR status = :status)
+    AND (:rule IS NULL OR rule = :rule)
+    AND (:alert_type IS NULL OR alert_type = :alert_type)
+    AND (:severities IS NULL OR severity IN (SELECT value FROM json_each(:severities)))
+    AND (:metric IS NULL OR metric = :metric)
+    AND (:begin_at IS NULL OR ended_at IS NULL OR ended_at >= :begin_at)
+    AND (:end_at IS NULL OR opened_at < :end_at)
+    AND (:dimensions IS NULL OR number IN (
+        SELECT incidents.number
+        FROM json_each(:dimensions) AS wanted
+        JOIN incident_dimensions AS has
+            ON has.name = json_extract(wanted.value, '$[0]')
+            AND has.value = json_extract(wanted.value, '$[1]')
+        JOIN incidents ON incidents.id = has.incident_id
+        GROUP BY incidents.number
+        HAVING count(*) = json_array_length(:dimensions)
+    ))
+    AND (:related_to IS NULL OR number IN (
+        SELECT other.number
+        FROM incidents AS this
+        JOIN incidents AS other ON other.incident_key = this.incident_key
+        WHERE this.id = :related_to AND other.id <> this.id
+        UNION
+        SELECT other.number
+        FROM incidents AS this
+        JOIN incidents AS other INDEXED BY incidents_for_lists
+            ON other.opened_at <= ifnull(this.ended_at, other.opened_at)
+            AND ifnull(other.ended_at, this.opened_at) >= this.opened_at
+        WHERE this.id = :related_to AND other.number <> this.number AND (
+            other.metric = this.metric
+            OR other.number IN (
+                SELECT incidents.number
+                FROM incident_dimensions AS mine
+                JOIN incident_dimensions AS has
+                    ON has.name = mine.name AND has.value = mine.value
+                JOIN incidents ON incidents.id = has.incident_id
+                WHERE mine.incident_id = :related_to
+            )
+        )
+    ));
 
--- name: incidents_of_status
--- Incidents of one status, the newest first.
-SELECT id, status, body FROM incidents
-WHERE status = :status
-ORDER BY opened_at DESC, number DESC
-LIMIT :limit OFFSET :offset;
+-- name: bodies
+-- Incidents by their numbers (as JSON), in that order.
+SELECT incidents.id, incidents.status, incidents.body
+FROM json_each(:numbers) AS listed
+JOIN incidents ON incidents.number = listed.value
+ORDER BY listed.key;
 
--- name: incidents_of_rule
--- Incidents of one rule, the newest first.
-SELECT id, status, body FROM incidents
-WHERE rule = :rule
-ORDER BY opened_at DESC, number DESC
-LIMIT :limit OFFSET :offset;
-
--- name: incidents_of_rule_and_status
--- Incidents of one rule and one status, the newest first.
-SELECT id, status, body FROM incidents INDEXED BY incidents_by_rule
-WHERE rule = :rule AND status = :status
-ORDER BY opened_at DESC, number DESC
-LIMIT :limit OFFSET :offset;
+-- name: notices
+-- Messages about some incidents (ids as JSON), with the time of the last attempt of each.
+SELECT
+    deliveries.number,
+    deliveries.incident_id,
+    deliveries.channel,
+    deliveries.created_at,
+    (SELECT max(at) FROM attempts WHERE attempts.delivery_id = deliveries.id) AS attempted_at
+FROM deliveries
+WHERE deliveries.incident_id IN (SELECT value FROM json_each(:incident_ids))
+ORDER BY deliveries.number;
 
 -- name: incident
 -- One incident.

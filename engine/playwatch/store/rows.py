@@ -24,7 +24,7 @@ _DECODER: Final = msgspec.json.Decoder(Incident, strict=False)
 _DECISIONS: Final = msgspec.json.Decoder(Decision, strict=False)
 _MATCHERS: Final = msgspec.json.Decoder(tuple[Matcher, ...])
 
-Row = dict[str, str | int | float]
+Row = dict[str, str | int | float | None]
 """The parameters of one statement."""
 
 
@@ -67,7 +67,26 @@ def incident_row(incident: Incident) -> Row:
         "status": incident.status.value,
         "opened_at": incident.opened_at,
         "body": encode_incident(incident),
+        "alert_type": incident.alert_type.value,
+        "severity": incident.severity.value,
+        "metric": incident.measurement,
+        "ended_at": incident.ended_at,
+        "value": _or_none(incident.measured_value),
+        "viewers": incident.affected_viewers,
+        "viewers_per_hour": _or_none(incident.affected_viewers_per_hour),
     }
+
+
+def dimension_rows(incident: Incident) -> list[Row]:
+    """Return the rows of an incident's group, one for each dimension."""
+    return [
+        {"name": name, "value": value, "incident_id": incident.id}
+        for name, value in incident.breakdowns
+    ]
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def urgency(delivery: Delivery) -> int:

@@ -22,6 +22,7 @@ import msgspec
 
 from playwatch.errors import StoreError
 from playwatch.store import transactions
+from playwatch.store.finding import SqliteFinding
 from playwatch.store.ledger import SqliteLedger
 from playwatch.store.letters import SqliteLetters
 from playwatch.store.lock import StoreLock
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.silences import Silence
-    from playwatch.ports import AttemptRecord, Clock, IncidentQuery, IncidentStory
+    from playwatch.ports import AttemptRecord, Clock, IncidentStory
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -74,7 +75,7 @@ def _transact(
     return result
 
 
-class SqliteStore(SqliteLetters, SqliteLedger):
+class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
     """A `Store` in one SQLite file; see `SqliteStore.open`.
 
     Notes
@@ -186,10 +187,6 @@ class SqliteStore(SqliteLetters, SqliteLedger):
     async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
         """Return which of these incidents have a trigger that a silence keeps back."""
         return await self._read(transactions.withheld, incident_ids)
-
-    async def incidents(self, query: IncidentQuery) -> list[Incident]:
-        """Return the incidents that a query asks for, newest first."""
-        return await self._read(transactions.incidents, query)
 
     async def incident(self, incident_id: str) -> IncidentStory | None:
         """Return one incident with its whole record; None when unknown."""

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
     from playwatch.core.deliveries import Changes, Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.silences import Silence
-    from playwatch.ports import AttemptRecord, IncidentQuery
-
-_BY_FILTER = {
-    (False, False): "incidents",
-    (True, False): "incidents_of_rule",
-    (False, True): "incidents_of_status",
-    (True, True): "incidents_of_rule_and_status",
-}
+    from playwatch.ports import AttemptRecord
 
 
 def installation(database: sqlite3.Connection) -> str:
@@ -52,6 +45,8 @@ def commit(database: sqlite3.Connection, changes: Changes) -> None:
     if _many(database, "put_incident", incidents) != len(incidents):
         message = "an incident has the id of another one"
         raise sqlite3.IntegrityError(message)
+    dimensions = [row for each in changes.incidents for row in rows.dimension_rows(each)]
+    _many(database, "add_dimension", dimensions)
     _many(database, "add_delivery", [rows.delivery_row(each) for each in changes.deliveries])
     _many(database, "add_decision", [rows.decision_row(each) for each in changes.decisions])
     write_audit(database, changes.audit)
@@ -93,17 +88,6 @@ def routed(database: sqlite3.Connection, incident_ids: Sequence[str]) -> list[De
     """Return the triggers of some incidents, in the order they were decided."""
     found = _all(database, "routed", {"incident_ids": _json(incident_ids)})
     return salvage.deliveries_of(database, found)
-
-
-def incidents(database: sqlite3.Connection, query: IncidentQuery) -> list[Incident]:
-    """Return the incidents that a query asks for, the newest first."""
-    asked: dict[str, object] = {"limit": max(query.limit, 0), "offset": max(query.offset, 0)}
-    if query.rule is not None:
-        asked["rule"] = query.rule
-    if query.status is not None:
-        asked["status"] = query.status.value
-    name = _BY_FILTER[query.rule is not None, query.status is not None]
-    return _incidents(database, name, asked)
 
 
 def incident(database: sqlite3.Connection, incident_id: str) -> IncidentStory | None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from playwatch.core.incidents import Incident, Status
+from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import AlertType, Severity
-from playwatch.ports import IncidentQuery
 from playwatch.web.pages.drawing import Bar, timeline
 from playwatch.web.pages.site import Page
 from playwatch.web.problems import ProblemError
