@@ -95,6 +95,7 @@ class Works:
         )
         self._series = SeriesTable(settings.limits.series_per_metric)
         self._sequences = SequenceTracker()
+        self._desk: EngineChannels | None = None
 
     def _open_former_channels(self) -> None:
         """Let channels that are configured no more send what they still have to send."""
@@ -165,12 +166,23 @@ class Works:
 
     def desks(self, reloader: Reloader, evaluator: Evaluator) -> list[Part]:
         """Return what lets people change channels and deliveries over HTTP."""
-        store, clock, outbox = self._store, self._clock, self.outbox
-        channels = EngineChannels(
-            store, clock, self._roster, reloader, evaluator, self.self_watch, outbox
-        )
-        letters = EngineLetters(store, clock, outbox)
-        return [ChannelApi(channels), LetterApi(letters, store)]
+        letters = EngineLetters(self._store, self._clock, self.outbox)
+        channels = self._channel_desk(reloader, evaluator)
+        return [ChannelApi(channels), LetterApi(letters, self._store)]
+
+    def _channel_desk(self, reloader: Reloader, evaluator: Evaluator) -> EngineChannels:
+        """Return the one desk where channels are changed."""
+        if self._desk is None:
+            self._desk = EngineChannels(
+                self._store,
+                self._clock,
+                self._roster,
+                reloader,
+                evaluator,
+                self.self_watch,
+                self.outbox,
+            )
+        return self._desk
 
     def watching(
         self, source: Source, health: EngineHealth, evaluator: Evaluator
@@ -205,6 +217,7 @@ class Works:
             reloader=reloader,
             store=reader,
             desk=desk,
+            channels=self._channel_desk(reloader, evaluator),
             evaluator=evaluator,
             outbox=self.outbox,
             health=health,

@@ -164,6 +164,10 @@ class Readings:
         order = rows[np.argsort(key, kind="stable")[:limit]]
         return [self._group(watch, int(row), values) for row in order]
 
+    def rule(self, name: str) -> Rule | None:
+        """Return a rule that is at work."""
+        return next((one.rule for one in self._watches() if one.rule.name == name), None)
+
     def trace(self, rule: str, group: Group) -> tuple[list[int], list[float]]:
         """Return the recent values of a group: times, milliseconds, and values."""
         times: list[int] = []

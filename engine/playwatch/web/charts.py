@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bokeh.embed import components
-from bokeh.models import DatetimeTickFormatter, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.embed import components, json_item
+from bokeh.models import (
+    ColumnDataSource,
+    DatetimeTickFormatter,
+    HoverTool,
+    NumeralTickFormatter,
+    Range1d,
+)
 from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
@@ -15,45 +20,27 @@ from bokeh.resources import Resources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from playwatch.core.rules import Severity
+    from playwatch.web.chart import Chart
 
 _COLOURS = {"info": "#5b8def", "warning": "#e8a33d", "error": "#e06c3b", "critical": "#cf3a3a"}
 _LINE = "#2b5c8a"
 _GREY = "#6a737d"
+_BAND = "#1d7044"
+_NIGHT = "#192028"
+_MOON = "#7db8ee"
 
 
-@dataclass(frozen=True, slots=True)
-class Shade:
-    """The time of one incident, milliseconds since the epoch."""
+def item(chart: Chart, *, is_dark: bool) -> dict[str, Any]:
+    """Return a chart as JSON, which the shipped script draws in a page that runs no other.
 
-    start_at: int
-    end_at: int
-    severity: Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One line over time.
-
-    Attributes
-    ----------
-    times, values
-        Milliseconds since the epoch, and the value; NaN breaks the line.
-    from_at, until_at
-        What the time axis shows.
-    bounds
-        Limits with their severity.
-    resolve
-        The limit below which it is over; None for none.
+    Notes
+    -----
+    Its line is the source ``values``, so that a page can bring it up to date.
     """
-
-    times: Sequence[int]
-    values: Sequence[float]
-    from_at: int
-    until_at: int
-    bounds: Sequence[tuple[float, Severity]]
-    resolve: float | None
-    shades: Sequence[Shade]
+    plot = _drawn(chart, _MOON if is_dark else _LINE)
+    if is_dark:
+        _darken(plot)
+    return dict(json_item(plot))
 
 
 def inline_script() -> str:
@@ -76,7 +63,7 @@ def embedded(charts: Sequence[Chart]) -> tuple[str, list[str]]:
     return script, list(places)
 
 
-def _drawn(chart: Chart) -> figure:
+def _drawn(chart: Chart, colour: str = _LINE) -> figure:
     plot = figure(
         height=230,
         sizing_mode="stretch_width",
@@ -90,18 +77,22 @@ def _drawn(chart: Chart) -> figure:
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     for shade in chart.shades:
-        colour = _COLOURS[shade.severity.word]
+        hue = _COLOURS[shade.severity.word]
         plot.add_layout(
             BoxAnnotation(
                 left=shade.start_at,
                 right=shade.end_at,
-                fill_color=colour,
+                fill_color=hue,
                 fill_alpha=0.18,
-                line_color=colour,
+                line_color=hue,
                 line_alpha=0.5,
             )
         )
-    line = plot.line(list(chart.times), list(chart.values), line_color=_LINE, line_width=1.4)
+    if chart.band is not None:
+        low, high = chart.band
+        plot.add_layout(BoxAnnotation(bottom=low, top=high, fill_color=_BAND, fill_alpha=0.14))
+    values = ColumnDataSource({"x": list(chart.times), "y": list(chart.values)}, name="values")
+    line = plot.line("x", "y", source=values, line_color=colour, line_width=1.6)
     for limit, severity in chart.bounds:
         plot.add_layout(_limit(limit, _COLOURS[severity.word], "solid"))
     if chart.resolve is not None and chart.resolve not in [limit for limit, _ in chart.bounds]:
@@ -126,6 +117,14 @@ def _drawn(chart: Chart) -> figure:
     return plot
 
 
+def _darken(plot: figure) -> None:
+    plot.background_fill_color = plot.border_fill_color = _NIGHT
+    plot.grid.grid_line_color = plot.outline_line_color = "#2c3641"
+    for axis in (*plot.xaxis, *plot.yaxis):
+        axis.major_label_text_color = "#98a6b4"
+        axis.major_tick_line_color = "#2c3641"
+
+
 def _limit(limit: float, colour: str, dash: str) -> Span:
     return Span(
         location=limit, dimension="width", line_color=colour, line_dash=dash, line_width=1.2
@@ -136,6 +135,7 @@ def _range(chart: Chart) -> Range1d:
     """Return an axis that holds every value and every bound, with some air."""
     shown = [value for value in chart.values if math.isfinite(value)]
     shown += [limit for limit, _ in chart.bounds]
+    shown += [edge for edge in chart.band or () if math.isfinite(edge)]
     low, high = min(shown, default=0.0), max(shown, default=1.0)
     low = 0.0 if 0 <= low < (high / 2) else low
     air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from playwatch.config.quantities import format_duration
 from playwatch.core.rules import Threshold
 from playwatch.errors import PlaywatchError
-from playwatch.web.charts import Chart, Shade, embedded, inline_script
+from playwatch.web.chart import Chart, Shade
+from playwatch.web.charts import embedded, inline_script
 
 if TYPE_CHECKING:
     from pathlib import Path

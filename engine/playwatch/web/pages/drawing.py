@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from playwatch.web.pages.words import shown
+from playwatch.web.pages.words import quantity, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from playwatch.core.rules import Severity
+    from playwatch.web.chart import Chart
 
 _ROWS: Final = 12
 _ROW: Final = 22
 _LEFT: Final = 170
 _WIDE: Final = 1000
 _HOUR_MS: Final = 3_600_000
+_PLOT_LEFT: Final = 70
+_PLOT_HIGH: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +137,92 @@ def _path(values: Sequence[float], place: Callable[[float], float], across: floa
             pen = "M"
             continue
         path.append(f"{pen}{2 + number * across:.1f} {place(value):.1f}")
+        pen = "L"
+    return "".join(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a plot's times and values are on the paper."""
+
+    from_at: int
+    until_at: int
+    low: float
+    high: float
+
+    def x(self, at: float) -> float:
+        """Return how far to the right a time is."""
+        share = (at - self.from_at) / max(self.until_at - self.from_at, 1)
+        return _PLOT_LEFT + (_WIDE - _PLOT_LEFT - 6) * min(max(share, 0.0), 1.0)
+
+    def y(self, value: float) -> float:
+        """Return how far down a value is."""
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return 8 + (_PLOT_HIGH - 32) * (1 - min(max(share, 0.0), 1.0))
+
+
+def plot(chart: Chart, unit: str = "") -> Markup:
+    """Return a chart that needs no script: the line, its bounds, its band, its incidents."""
+    bounds = [limit for limit, _ in chart.bounds]
+    known = [value for value in chart.values if math.isfinite(value)]
+    edges = [*bounds, *(chart.band or ())]
+    high = max([*known, *edges], default=1.0)
+    low = min([0.0 if min(known, default=0.0) >= 0 else min(known), *edges])
+    frame = Frame(chart.from_at, chart.until_at, low, high + (high - low) * 0.06)
+    parts = [
+        Markup('<rect class="shade" x="{:.1f}" y="8" width="{:.1f}" height="{}"/>').format(
+            frame.x(one.start_at),
+            max(frame.x(one.end_at) - frame.x(one.start_at), 2),
+            _PLOT_HIGH - 32,
+        )
+        for one in chart.shades
+    ]
+    if chart.band is not None:
+        top, bottom = frame.y(chart.band[1]), frame.y(chart.band[0])
+        parts.append(
+            Markup('<rect class="band" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>').format(
+                _PLOT_LEFT, top, _WIDE - _PLOT_LEFT - 6, max(bottom - top, 1)
+            )
+        )
+    parts += [_level(frame, value, unit, "grid") for value in (low, high)]
+    parts += [_level(frame, value, unit, "bound") for value in bounds]
+    parts += [_moment(frame, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    pairs = zip(chart.times, chart.values, strict=True)
+    parts.append(Markup('<path class="line" d="{}"/>').format(_line(frame, pairs)))
+    return Markup(
+        '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+    ).format(_WIDE, _PLOT_HIGH, "The value over time, with its bound", Markup().join(parts))
+
+
+def _level(frame: Frame, value: float, unit: str, kind: str) -> Markup:
+    y = frame.y(value)
+    return Markup(
+        '<line class="{kind}" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        '<text class="value" x="{edge}" y="{base:.1f}">{said}</text>'
+    ).format(
+        kind=kind,
+        left=_PLOT_LEFT,
+        right=_WIDE - 6,
+        y=y,
+        edge=_PLOT_LEFT - 6,
+        base=y + 4,
+        said=quantity(value, unit if unit == "%" else ""),
+    )
+
+
+def _moment(frame: Frame, share: float) -> Markup:
+    at = frame.from_at + share * (frame.until_at - frame.from_at)
+    said = datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S")
+    x = min(max(frame.x(at), _PLOT_LEFT + 24), _WIDE - 34)
+    return Markup('<text x="{:.1f}" y="{}">{}</text>').format(x, _PLOT_HIGH - 6, said)
+
+
+def _line(frame: Frame, pairs: Iterable[tuple[int, float]]) -> str:
+    path, pen = [], "M"
+    for at, value in pairs:
+        if not math.isfinite(value):
+            pen = "M"
+            continue
+        path.append(f"{pen}{frame.x(at):.1f} {frame.y(value):.1f}")
         pen = "L"
     return "".join(path)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from playwatch.runtime.past import Past
 from playwatch.runtime.series_index import SeriesIndex
 from playwatch.web.events import EventStream
 from playwatch.web.pages.channels import ChannelPages
+from playwatch.web.pages.charting import IncidentCharts
 from playwatch.web.pages.incidents import IncidentPages
 from playwatch.web.pages.rules import RulePages
 from playwatch.web.pages.series import SeriesPages
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from playwatch.ports import Clock, Source, Store
+    from playwatch.runtime.channel_desk import ChannelDesk
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.evaluate import Evaluator
     from playwatch.runtime.health import EngineHealth
@@ -40,6 +43,7 @@ class Pages:
     reloader: Reloader
     store: Store
     desk: Desk
+    channels: ChannelDesk
     evaluator: Evaluator
     outbox: Outbox
     health: EngineHealth
@@ -57,11 +61,13 @@ class Pages:
         site.add_to(app)
         EventStream(self.news).add_to(app)
         site.get(app, "/", _front)
-        IncidentPages(self.store, self.readings, self.clock).add_to(site, app)
+        past = Past(self.history.history if self.history else None, self.readings)
+        charts = IncidentCharts(past, self.clock)
+        IncidentPages(self.store, self.desk, self.readings, charts, self.clock).add_to(site, app)
         SeriesPages(index).add_to(site, app)
         RulePages(self.readings).add_to(site, app)
         SilencePages(self.desk, self.clock).add_to(site, app)
-        ChannelPages(lambda: self.reloader.settings.channels, self.outbox).add_to(site, app)
+        ChannelPages(self.channels).add_to(site, app)
         site.get(app, "/model", _model)
         StatusPage(
             self.sources,

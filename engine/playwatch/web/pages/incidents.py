@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from playwatch.core.decisions import RemarkKind
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import AlertType, Severity
-from playwatch.web.pages.drawing import Bar, timeline
-from playwatch.web.pages.site import Page
+from playwatch.web.authors import author_of
+from playwatch.web.documents import text_of
+from playwatch.web.pages.charting import answer
+from playwatch.web.pages.drawing import Bar, plot, timeline
+from playwatch.web.pages.site import Page, gone_through
 from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from playwatch.ports import Clock, IncidentStory, Store
+    from playwatch.runtime.desk import Desk
     from playwatch.runtime.readings import Readings
+    from playwatch.web.pages.charting import IncidentCharts
     from playwatch.web.pages.site import Site
 
 PAGE_SIZE: Final = 50
@@ -32,7 +38,11 @@ _SCANNED: Final = 1_000
 class IncidentPages:
     """The list of incidents and the page of each."""
 
-    def __init__(self, store: Store, readings: Readings, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, desk: Desk, readings: Readings, charts: IncidentCharts, clock: Clock
+    ) -> None:
+        self._desk = desk
+        self._charts = charts
         self._store = store
         self._readings = readings
         self._clock = clock
@@ -41,6 +51,10 @@ class IncidentPages:
         """Add the pages to an application."""
         site.get(app, "/incidents", self.all)
         site.get(app, "/incidents/{id}", self.one)
+        site.get(app, "/incidents/{id}/chart", self.chart)
+        site.post(app, "/incidents/{id}/ack", self.acknowledge)
+        site.post(app, "/incidents/{id}/note", self.note)
+        site.post(app, "/incidents/{id}/resolve", self.resolve)
 
     async def all(self, request: web.Request) -> Page:
         """Show incidents, the newest first, with a timeline of the last day."""
@@ -105,9 +119,9 @@ class IncidentPages:
         """Show one incident with its record."""
         story = await self._store.incident(request.match_info["id"])
         if story is None:
-            message = "there is no such incident"
-            raise ProblemError(404, message, hint="it may have been removed after its retention")
+            raise _unknown()
         incident = story.incident
+        chart = await self._charts.chart(incident, self._readings.rule(incident.rule))
         return Page(
             "incident.html.j2",
             incident.rule,
@@ -117,13 +131,54 @@ class IncidentPages:
                 "story": story,
                 "record": _record(story),
                 "others": await self._others(incident),
+                "plot": plot(chart, incident.unit) if chart.times else "",
             },
+            has_chart=True,
         )
+
+    async def chart(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the chart around one incident."""
+        story = await self._store.incident(request.match_info["id"])
+        if story is None:
+            raise _unknown()
+        rule = self._readings.rule(story.incident.rule)
+        return await answer(request, await self._charts.chart(story.incident, rule))
+
+    async def acknowledge(self, request: web.Request, form: dict[str, str]) -> web.Response:
+        """Acknowledge an incident."""
+        return await self._remark(request, form, RemarkKind.ACKNOWLEDGED)
+
+    async def note(self, request: web.Request, form: dict[str, str]) -> web.Response:
+        """Add a note to an incident."""
+        return await self._remark(request, form, RemarkKind.NOTE)
+
+    async def resolve(self, request: web.Request, form: dict[str, str]) -> web.Response:
+        """Close an incident by hand."""
+        author = author_of(request, form.get("author"))
+        if await self._desk.resolve(request.match_info["id"], author) is None:
+            raise _unknown()
+        return gone_through(f"../{quote(request.match_info['id'])}", "resolved")
+
+    async def _remark(
+        self, request: web.Request, form: dict[str, str], kind: RemarkKind
+    ) -> web.Response:
+        body: dict[str, object] = {"comment": form.get("comment", "")}
+        said = text_of(body, "comment", is_needed=kind is RemarkKind.NOTE)
+        author = author_of(request, form.get("author"))
+        if await self._desk.remark(request.match_info["id"], kind, author, said) is None:
+            raise _unknown()
+        word = "noted" if kind is RemarkKind.NOTE else "acknowledged"
+        return gone_through(f"../{quote(request.match_info['id'])}", word)
 
     async def _others(self, incident: Incident) -> list[Incident]:
         """Return the newest other incidents of the same rule."""
         found = await self._store.incidents(IncidentQuery(rule=incident.rule, limit=9))
         return [one for one in found if one.id != incident.id][:8]
+
+
+def _unknown() -> ProblemError:
+    message = "there is no such incident"
+    return ProblemError(404, message, hint="it may have been removed after its retention")
 
 
 class _Wanted:

@@ -11,7 +11,10 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from playwatch import __version__
-from playwatch.errors import PlaywatchError, StoreError
+from playwatch.errors import ConflictError, PlaywatchError, StoreError
+from playwatch.web.callers import Role, caller_of
+from playwatch.web.headers import CHART_POLICY
+from playwatch.web.pages.charting import SCRIPT_PATH, script
 from playwatch.web.pages.words import FILTERS
 from playwatch.web.problems import ProblemError
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.news import News
 
     Look = Callable[[web.Request], Awaitable["Page | web.StreamResponse"]]
+    Act = Callable[[web.Request, dict[str, str]], Awaitable["Page | web.StreamResponse"]]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger("playwatch.web")
@@ -40,6 +44,17 @@ NAV: Final = (
 
 LIVE: Final = "X-Live"
 """The header of a page that brings itself up to date."""
+
+SAID: Final = {
+    "acknowledged": "Acknowledged: it stands in the record.",
+    "noted": "The note stands in the record.",
+    "resolved": "Resolved by hand; everyone who was told hears of it.",
+    "silenced": "The silence has begun.",
+    "expired": "The silence is over; what it kept back and is still open is told now.",
+    "added": "The channel was added; it is told of what opens from here on.",
+    "deleted": "The channel was deleted.",
+}
+"""What a page says after a form went through; addresses name the key, never the words."""
 
 _FINE: Final = 200
 _FRESH_MS: Final = 2_000
@@ -64,6 +79,7 @@ class Page:
     title: str
     facts: Mapping[str, object] = field(default_factory=dict)
     status: int = 200
+    has_chart: bool = False
 
 
 class Site:
@@ -102,11 +118,27 @@ class Site:
 
     def add_to(self, app: web.Application) -> None:
         """Add what all pages share."""
+        app.router.add_get(SCRIPT_PATH, script)
         app.router.add_get("/static/{name}", self.static)
 
     def get(self, app: web.Application, path: str, look: Look) -> None:
         """Add a page that is looked at."""
         app.router.add_get(path, self._answering(look))
+
+    def post(self, app: web.Application, path: str, act: Act) -> None:
+        """Add what a form does.
+
+        Notes
+        -----
+        The gate has checked role, origin and the word of the session. A form
+        that went through answers 303, so that to load again repeats nothing.
+        """
+
+        async def look(request: web.Request) -> Page | web.StreamResponse:
+            form = {name: str(value) for name, value in (await request.post()).items()}
+            return await act(request, form)
+
+        app.router.add_post(path, self._answering(look))
 
     async def static(self, request: web.Request) -> web.Response:
         """Answer with a style sheet, a script or the icon."""
@@ -128,6 +160,8 @@ class Site:
                 found = problem(error.status, error.detail, str(error.facts.get("hint", "")))
             except StoreError as error:
                 found = problem(503, str(error))
+            except ConflictError as error:
+                found = problem(409, error.message, error.hint)
             except PlaywatchError as error:
                 found = problem(422, str(error))
             except web.HTTPException:
@@ -140,11 +174,16 @@ class Site:
         return answer
 
     def _rendered(self, request: web.Request, page: Page) -> web.Response:
-        is_live = LIVE in request.headers
+        is_live, caller = LIVE in request.headers, caller_of(request)
         frame = {
             "root": root_of(request),
+            "path": request.path_qs.lstrip("/"),
             "here": request.path.split("/")[1],
             "nav": NAV,
+            "visitor": caller,
+            "csrf": "" if is_live else caller.csrf,
+            "may_write": caller.role >= Role.WRITE,
+            "said": SAID.get(request.query.get("said", ""), ""),
             "title": page.title,
             "now": self._clock.wall_ms(),
             "version": __version__,
@@ -154,7 +193,10 @@ class Site:
         text = self._templates.get_template(page.template).render({**frame, **page.facts})
         if is_live and page.status == _FINE:
             self._share(request, text)
-        return web.Response(text=text, content_type="text/html", status=page.status)
+        headers = {"Content-Security-Policy": CHART_POLICY} if page.has_chart else None
+        return web.Response(
+            text=text, content_type="text/html", status=page.status, headers=headers
+        )
 
     def _current(self, request: web.Request) -> str | None:
         """Return a page that another one who watches it was just sent; None when there is none.
@@ -164,7 +206,7 @@ class Site:
         Fifty who watch one page ask for it within the same tenth of a second.
         What is shared is made for nobody: it holds no word of any session.
         """
-        held = self._shared.get(request.path_qs) if LIVE in request.headers else None
+        held = self._shared.get(_key(request)) if LIVE in request.headers else None
         if held is None:
             return None
         number, made_ms, text = held
@@ -174,7 +216,7 @@ class Site:
     def _share(self, request: web.Request, text: str) -> None:
         if len(self._shared) >= _MOST_SHARED:
             self._shared.clear()
-        self._shared[request.path_qs] = (self._news.number, self._clock.monotonic_ms(), text)
+        self._shared[_key(request)] = (self._news.number, self._clock.monotonic_ms(), text)
 
 
 def problem(status: int, detail: str, hint: str = "") -> Page:
@@ -182,6 +224,16 @@ def problem(status: int, detail: str, hint: str = "") -> Page:
     titles = {404: "Not found", 403: "Not allowed", 503: "Not available", 500: "Our mistake"}
     title = titles.get(status, "That did not work")
     return Page("problem.html.j2", title, {"detail": detail, "hint": hint}, status)
+
+
+def gone_through(address: str, said: str) -> web.Response:
+    """Return the answer to a form that went through: go there, and say so."""
+    return web.Response(status=303, headers={"Location": f"{address}?said={said}"})
+
+
+def _key(request: web.Request) -> str:
+    """Return what those who may be sent the same text have in common."""
+    return f"{caller_of(request).role} {request.path_qs}"
 
 
 def root_of(request: web.Request) -> str:

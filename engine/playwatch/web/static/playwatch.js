@@ -73,3 +73,51 @@ addEventListener("pagehide", () => source.close());
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
+
+// Charts: the page holds each as a picture; bokeh's script draws the same numbers
+// with a pointer and a zoom.
+
+const night = matchMedia("(prefers-color-scheme: dark)");
+
+/** Load bokeh's script once, and only on pages with charts. */
+function bokeh() {
+  bokeh.loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `${root}static/charts.js`;
+    script.onload = () => resolve(globalThis.Bokeh);
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  return bokeh.loading;
+}
+
+async function draw(place) {
+  const address = new URL(place.dataset.chart, location.href);
+  address.searchParams.set("theme", night.matches ? "dark" : "light");
+  const [library, answer] = await Promise.all([bokeh(), fetch(address)]);
+  if (!answer.ok) return;
+  const item = await answer.json();
+  const inside = document.createElement("div");
+  const [view] = await library.embed.embed_item(item, inside).then((one) => [...one]);
+  place.replaceChildren(inside);
+  place.view = view;
+}
+
+async function renew(place) {
+  const address = new URL(place.dataset.chart, location.href);
+  address.searchParams.set("data", "");
+  const answer = await fetch(address);
+  if (!answer.ok || !place.view) return;
+  const { x, y, from, until } = await answer.json();
+  const plot = place.view.model;
+  plot.document.get_model_by_name("values").data = { x, y: y.map((one) => one ?? NaN) };
+  plot.x_range.setv({ start: from, end: until });
+}
+
+const places = [...document.querySelectorAll("[data-chart]")];
+const drawAll = () => places.forEach((place) => draw(place).catch(() => {}));
+if (places.length) {
+  drawAll();
+  night.addEventListener("change", drawAll);
+  document.addEventListener("refreshed", () => places.forEach((place) => renew(place).catch(() => {})));
+}
