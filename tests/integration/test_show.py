@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from playwatch.config.schema import Settings
 
 BEGAN_AT = 1_800_000_000_000
-ENVIRON = {"PAGERDUTY_KEY": "0" * 32, "PAGERDUTY_URL": "http://127.0.0.1:1/v2/enqueue"}
+ENVIRON = {
+    "PAGERDUTY_KEY": "0" * 32,
+    "PAGERDUTY_URL": "http://127.0.0.1:1/v2/enqueue",
+    "PLAYWATCH_TOKEN": "only-for-this-show",
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import sys
 import uuid
 from dataclasses import dataclass, field
@@ -84,11 +85,12 @@ async def show(stop: asyncio.Event, *, once: bool, seed: int, as_json: bool) -> 
     with TemporaryDirectory(prefix="playwatch-demo-") as folder:
         config = Path(folder) / "playwatch.yaml"
         async with StandIn(journal_limit=_JOURNAL) as stand_in:
-            settings = _settings(config, stand_in.url)
+            token = secrets.token_hex(8)
+            settings = _settings(config, stand_in.url, token)
             async with running(settings) as engine:
                 audience = Audience(seed, fault_limit=1 if once else None)
                 play = _Play(settings, engine, stand_in, audience, clock)
-                hints = _hints(engine, stand_in, config, seed)
+                hints = _hints(engine, stand_in, config, seed, token)
                 # A task of its own, or the engine's task group would wrap its failure.
                 playing = asyncio.create_task(play.run(stop, out, hints, once=once))
                 try:
@@ -111,20 +113,24 @@ async def show(stop: asyncio.Event, *, once: bool, seed: int, as_json: bool) -> 
     return 1
 
 
-def _settings(config: Path, pagerduty_url: str) -> Settings:
+def _settings(config: Path, pagerduty_url: str, token: str) -> Settings:
     """Write the demo's configuration to a file and read it as users do."""
     config.write_bytes(resources.files("playwatch.demo").joinpath("demo.yaml").read_bytes())
-    environ = {"PAGERDUTY_KEY": uuid.uuid4().hex, "PAGERDUTY_URL": pagerduty_url}
+    environ = {
+        "PAGERDUTY_KEY": uuid.uuid4().hex,
+        "PAGERDUTY_URL": pagerduty_url,
+        "PLAYWATCH_TOKEN": token,
+    }
     return load_config(config, environ=environ)
 
 
-def _hints(engine: Engine, stand_in: StandIn, config: Path, seed: int) -> list[str]:
+def _hints(engine: Engine, stand_in: StandIn, config: Path, seed: int, token: str) -> list[str]:
     """Return what to look at and what to try, before anything happens."""
     country, cdn = PAIRS[-1]
     sample = f"--metric {FAILURES} --value 40 --views 500 -d country={country} -d cdn={cdn}"
     return [
         f"The demo runs with seed {seed}: the first fault comes in {FIRST_S} s, Ctrl-C ends it.",
-        f"  incidents        {engine.web_url}/",
+        f"  incidents        {engine.web_url}/  (log in with {token} to change something)",
         f"  pages received   {stand_in.base_url}/",
         f"  engine metrics   {engine.web_url}/metrics",
         f"  configuration    {config} (removed at the end)",

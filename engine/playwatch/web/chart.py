@@ -57,6 +57,7 @@ def changing(chart: Chart) -> dict[str, Any]:
     return {
         "x": list(chart.times),
         "y": values,
+        "shades": [(one.start_at, one.end_at) for one in chart.shades],
         "from": chart.from_at,
         "until": max(chart.until_at, chart.from_at + 1000),
     }

@@ -76,10 +76,11 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
-    for shade in chart.shades:
+    for number, shade in enumerate(chart.shades):
         hue = _COLOURS[shade.severity.word]
         plot.add_layout(
             BoxAnnotation(
+                name=f"shade-{number}",
                 left=shade.start_at,
                 right=shade.end_at,
                 fill_color=hue,

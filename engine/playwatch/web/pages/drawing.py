@@ -21,7 +21,7 @@ _ROWS: Final = 12
 _ROW: Final = 22
 _LEFT: Final = 170
 _WIDE: Final = 1000
-_HOUR_MS: Final = 3_600_000
+_STEPS_MS: Final = (600_000, 3_600_000, 3 * 3_600_000, 24 * 3_600_000, 10**15)
 _PLOT_LEFT: Final = 70
 _PLOT_HIGH: Final = 240
 
@@ -77,8 +77,8 @@ def _bar(bar: Bar, top: int, from_at: int, until_at: int) -> Markup:
 
 
 def _hours(from_at: int, until_at: int, height: int) -> Markup:
-    """Return a line and a label for every third hour."""
-    step = 3 * _HOUR_MS
+    """Return some six lines and their labels, at round times."""
+    step = next(one for one in _STEPS_MS if (until_at - from_at) <= 8 * one)
     marks = range(-(-from_at // step) * step, until_at, step)
     return Markup().join(
         Markup(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 50
 _LAST_PAGE: Final = 100_000
 _DAY_MS: Final = 86_400_000
+_REACHES_MS: Final = (3_600_000, 6 * 3_600_000)
 _SCANNED: Final = 1_000
 """Incidents that a search looks at, newest first."""
 
@@ -94,7 +95,7 @@ class IncidentPages:
                 "severities": [one.word for one in reversed(Severity)],
                 "kinds": [one.value for one in AlertType],
                 "rules": [one.rule.name for one in self._readings.of_rules()],
-                "timeline": timeline(bars, now - _DAY_MS, now) if bars else "",
+                "timeline": timeline(bars, now - _reach_ms(bars, now), now) if bars else "",
             },
         )
 
@@ -174,6 +175,12 @@ class IncidentPages:
         """Return the newest other incidents of the same rule."""
         found = await self._store.incidents(IncidentQuery(rule=incident.rule, limit=9))
         return [one for one in found if one.id != incident.id][:8]
+
+
+def _reach_ms(bars: Sequence[Bar], now: int) -> int:
+    """Return how far back a timeline goes: an hour, six, or the day, as there is something."""
+    reach = max(now - bar.start_at for bar in bars)
+    return next((one for one in _REACHES_MS if reach <= one), _DAY_MS)
 
 
 def _unknown() -> ProblemError:

@@ -97,10 +97,11 @@ async function draw(place) {
   const [library, answer] = await Promise.all([bokeh(), fetch(address)]);
   if (!answer.ok) return;
   const item = await answer.json();
+  const before = [...place.children];
   const inside = document.createElement("div");
-  const [view] = await library.embed.embed_item(item, inside).then((one) => [...one]);
-  place.replaceChildren(inside);
-  place.view = view;
+  place.append(inside); // it is drawn only where it is seen
+  [place.view] = await library.embed.embed_item(item, inside);
+  before.forEach((one) => one.remove());
 }
 
 async function renew(place) {
@@ -108,8 +109,11 @@ async function renew(place) {
   address.searchParams.set("data", "");
   const answer = await fetch(address);
   if (!answer.ok || !place.view) return;
-  const { x, y, from, until } = await answer.json();
+  const { x, y, shades, from, until } = await answer.json();
   const plot = place.view.model;
+  shades.forEach(([left, right], number) => {
+    plot.document.get_model_by_name(`shade-${number}`)?.setv({ left, right });
+  });
   plot.document.get_model_by_name("values").data = { x, y: y.map((one) => one ?? NaN) };
   plot.x_range.setv({ start: from, end: until });
 }
