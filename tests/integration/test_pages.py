@@ -129,6 +129,7 @@ async def test_filters_find_and_leave_out(engine: Engine) -> None:
         ("kind=threshold&severity=critical&q=se", True),
         ("kind=anomaly", False),
         ("severity=info", False),
+        ("severity=nonsense", True),
         ("q=nowhere", False),
         ("rule=playback-failures", True),
         ("rule=other", False),

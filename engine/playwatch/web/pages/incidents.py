@@ -32,6 +32,8 @@ PAGE_SIZE: Final = 50
 _LAST_PAGE: Final = 100_000
 _DAY_MS: Final = 86_400_000
 _REACHES_MS: Final = (3_600_000, 6 * 3_600_000)
+_KINDS: Final = {one.value: one for one in AlertType}
+_BARS: Final = 300
 _SCANNED: Final = 1_000
 """Incidents that a search looks at, newest first."""
 
@@ -65,12 +67,12 @@ class IncidentPages:
         query = IncidentQuery(
             status=Status.OPEN if status == "open" else None,
             rule=asked.get("rule") or None,
+            alert_type=_KINDS.get(asked.get("kind", "")),
+            severities=_severities(asked.get("severity", "")),
             limit=PAGE_SIZE + 1,
             offset=(number - 1) * PAGE_SIZE,
         )
-        wanted = _Wanted(
-            status, asked.get("kind", ""), asked.get("severity", ""), asked.get("q", "")
-        )
+        wanted = _Wanted(status, asked.get("q", ""))
         if wanted.needs_search:
             found = await self._store.incidents(replace(query, limit=_SCANNED, offset=0))
             found = [one for one in found if wanted.holds(one)]
@@ -93,7 +95,7 @@ class IncidentPages:
                 "is_filtered": any(asked.get(key) for key in ("rule", "kind", "severity", "q")),
                 "scanned": _SCANNED if wanted.needs_search else None,
                 "severities": [one.word for one in reversed(Severity)],
-                "kinds": [one.value for one in AlertType],
+                "kinds": list(_KINDS),
                 "rules": [one.rule.name for one in self._readings.of_rules()],
                 "timeline": timeline(bars, now - _reach_ms(bars, now), now) if bars else "",
             },
@@ -101,7 +103,9 @@ class IncidentPages:
 
     async def _bars(self, rule: str | None, now: int) -> list[Bar]:
         """Return the incidents of the last day for the timeline, a bar each."""
-        recent = await self._store.incidents(IncidentQuery(rule=rule, limit=300))
+        recent = await self._store.incidents(
+            IncidentQuery(rule=rule, begin_at=now - _DAY_MS, limit=_BARS)
+        )
         return [
             Bar(
                 row=one.rule,
@@ -113,7 +117,6 @@ class IncidentPages:
                 label=one.summary,
             )
             for one in recent
-            if (one.ended_at or now) >= now - _DAY_MS
         ]
 
     async def one(self, request: web.Request) -> Page:
@@ -172,9 +175,8 @@ class IncidentPages:
         return gone_through(f"../{quote(request.match_info['id'])}", word)
 
     async def _others(self, incident: Incident) -> list[Incident]:
-        """Return the newest other incidents of the same rule."""
-        found = await self._store.incidents(IncidentQuery(rule=incident.rule, limit=9))
-        return [one for one in found if one.id != incident.id][:8]
+        """Return others of its group, and others of its time that have something in common."""
+        return await self._store.incidents(IncidentQuery(related_to=incident.id, limit=8))
 
 
 def _reach_ms(bars: Sequence[Bar], now: int) -> int:
@@ -191,28 +193,27 @@ def _unknown() -> ProblemError:
 class _Wanted:
     """What a search asks of an incident beside what the store can look up."""
 
-    def __init__(self, status: str, kind: str, severity: str, text: str) -> None:
-        self._status = status
-        self._kind = kind
-        self._severity = severity
+    def __init__(self, status: str, text: str) -> None:
+        self._is_ended = status == "resolved"
         self._text = text.casefold().strip()
 
     @property
     def needs_search(self) -> bool:
         """True when the store alone cannot answer."""
-        return bool(self._kind or self._severity or self._text or self._status == "resolved")
+        return bool(self._text or self._is_ended)
 
     def holds(self, incident: Incident) -> bool:
         """Return whether an incident is asked for."""
-        if self._status == "resolved" and incident.is_open:
-            return False
-        if self._kind and incident.alert_type.value != self._kind:
-            return False
-        if self._severity and incident.severity.word != self._severity:
+        if self._is_ended and incident.is_open:
             return False
         words = [incident.id, incident.rule, incident.measurement, incident.summary]
         words += [part for pair in incident.breakdowns for part in pair]
         return not self._text or self._text in "\n".join(words).casefold()
+
+
+def _severities(word: str) -> frozenset[Severity] | None:
+    found = [one for one in Severity if one.word == word]
+    return frozenset(found) if found else None
 
 
 def _page_number(written: str) -> int:
