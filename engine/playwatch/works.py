@@ -14,7 +14,6 @@ from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
 from playwatch.ingest.recordings_writer import RecordingWriter
-from playwatch.runtime.complaints import vitals_of
 from playwatch.runtime.dry import DryChannel
 from playwatch.runtime.engine_channels import EngineChannels
 from playwatch.runtime.evaluate import Evaluator
@@ -28,6 +27,7 @@ from playwatch.runtime.readings import Readings
 from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
+from playwatch.runtime.vitals import vitals_of
 from playwatch.store.history import History
 from playwatch.telemetry import Telemetry
 from playwatch.web.channel_api import ChannelApi
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from playwatch.core.metrics import Catalogue
     from playwatch.core.routing import Route
     from playwatch.ports import Channel, Clock, Recorder, Source, Store
-    from playwatch.runtime.complaints import Vitals
     from playwatch.runtime.desk import Desk
     from playwatch.runtime.health import EngineHealth
     from playwatch.runtime.roster import Roster
+    from playwatch.runtime.vitals import Vitals
     from playwatch.web.server import Part
 
 
@@ -92,6 +92,7 @@ class Works:
             clock,
             self.outbox.wake,
             installation=installation,
+            telemetry=self.telemetry,
         )
         self._series = SeriesTable(settings.limits.series_per_metric)
         self._sequences = SequenceTracker()
@@ -192,7 +193,7 @@ class Works:
         def vitals() -> Vitals:
             return vitals_of([source], evaluator, self.outbox, self._roster.troubles)
 
-        loops = [self.self_watch.run(vitals)]
+        loops = [self.self_watch.run(vitals, lambda: evaluator.pipeline.quiet)]
         wanted = self._settings.heartbeat
         if wanted is not None and not self._is_dry_run:
             beat = Heartbeat(

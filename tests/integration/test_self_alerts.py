@@ -84,6 +84,8 @@ async def test_a_source_that_stops_pages_and_resolves_over_a_restart(tmp_path: P
             await night.speak(engine, "edge-2")
             await night.clock.advance(12)
             await server.wait_for_events(1)
+            for name in ("playwatch_incidents_open", "playwatch_incidents_opened_total"):
+                assert engine.telemetry.registry.get_sample_value(name, {"type": "engine"}) == 1
         (page,) = server.opened()
         assert page.summary == "Source edge-1 has been silent for 31s (quiet_after is 30s)"
 

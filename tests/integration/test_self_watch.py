@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.routing import Route
 from playwatch.errors import StoreError
-from playwatch.runtime.complaints import Vitals
 from playwatch.runtime.self_watch import PART, SelfWatch
+from playwatch.runtime.vitals import Vitals
 from playwatch.store.memory import MemoryStore
 from tests.fakes import HandClock
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
 from playwatch.core.deliveries import Action, Delivery
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.routing import Route
-from playwatch.core.rules import AlertType, Severity
+from playwatch.core.rules import AlertType, Matcher, Severity
 from playwatch.core.samples import Instant
-from playwatch.runtime.complaints import Complaints, Vitals, is_self_alert
+from playwatch.core.silences import Silence as Quieting
+from playwatch.runtime.complaints import Complaints, is_self_alert
 from playwatch.runtime.quiet import Silence
 from playwatch.runtime.self_alerts import SelfAlerts
+from playwatch.runtime.vitals import Vitals
+
+if TYPE_CHECKING:
+    from playwatch.core.decisions import Decision
 
 START = 1_800_000_000_000
 ONCALL, OTHER = Route("oncall", "key-1"), Route("other", "key-2")
@@ -29,6 +35,8 @@ class Engine:
     second: int = 0
     incidents: dict[str, Incident] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    quiet: list[Quieting] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._complaints = Complaints()
@@ -42,9 +50,10 @@ class Engine:
         before = len(self.deliveries)
         for _ in range(seconds):
             self.second += 1
-            changes = self.alerts.tick(self._complaints.of(vitals, silences), self.now)
+            changes = self.alerts.tick(self._complaints.of(vitals, silences), self.now, self.quiet)
             self.incidents.update((one.id, one) for one in changes.incidents)
             self.deliveries += changes.deliveries
+            self.decisions += changes.decisions
         return [f"{one.action.value} {one.channel}" for one in self.deliveries[before:]]
 
     @property
@@ -205,3 +214,55 @@ def test_a_channel_that_wants_no_ends_is_not_told_of_one() -> None:
 
     assert engine.be(AWAY, 61) == ["trigger oncall", "trigger other"]
     assert engine.be(WELL, 600) == ["resolve other"]
+
+
+def test_a_receiver_that_is_away_is_told_of_in_its_own_words() -> None:
+    engine = Engine()
+
+    assert engine.be(Vitals(unreachable={"oncall": "no answer"}), 1) == ["trigger other"]
+    assert engine.incident.summary == "Channel oncall delivers nothing: no answer"
+
+
+def test_a_channel_that_a_limit_holds_back_for_a_minute_is_told_of() -> None:
+    engine = Engine()
+    held = Vitals(held_back={"oncall": "9 deliveries wait, the oldest for 70 s"})
+
+    assert engine.be(held, 60) == []
+    assert engine.be(held, 1) == ["trigger other"]
+    assert engine.incident.rule == "playwatch/rate-limit"
+    assert "9 deliveries wait" in engine.incident.summary
+    assert engine.be(WELL, 61) == ["resolve other"]
+
+
+def test_a_silence_keeps_an_alert_of_the_engine_back_until_it_ends() -> None:
+    engine = Engine()
+    asked = Quieting("s", (Matcher("rule", ("playwatch/*",)),), START, START + 90_000, "ann")
+    engine.quiet = [asked]
+
+    assert engine.be(AWAY, 89) == []
+    assert [one.what for one in engine.decisions] == ["opened", "withheld"]
+    assert "silence s by ann" in engine.decisions[-1].reason
+    assert engine.be(AWAY, 1) == ["trigger oncall", "trigger other"]
+    assert [one.what for one in engine.decisions][2:] == ["told"]
+    assert engine.be(WELL, 61) == ["resolve oncall", "resolve other"]
+
+
+def test_what_began_and_ended_in_silence_is_never_told() -> None:
+    engine = Engine()
+    engine.quiet = [Quieting("s", (Matcher("rule", ("*",)),), START, START + 900_000, "ann")]
+
+    assert engine.be(AWAY, 70) + engine.be(WELL, 70) == []
+    assert engine.incident.status is Status.CLOSED
+
+
+def test_a_silence_that_outlives_the_engine_still_holds_its_alert_back() -> None:
+    before, after = Engine(), Engine()
+    before.quiet = [Quieting("s", (Matcher("rule", ("*",)),), START, START + 900_000, "ann")]
+    before.be(Vitals(channels={"oncall": "wrong key"}), 5)
+
+    after.second = before.second
+    after.quiet = before.quiet
+    after.alerts.adopt([before.incident], [], after.now, {before.incident.id})
+    assert after.be(Vitals(channels={"oncall": "wrong key"}), 5) == []
+    after.quiet = []
+    assert after.be(Vitals(channels={"oncall": "wrong key"}), 1) == ["trigger other"]

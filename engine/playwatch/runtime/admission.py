@@ -64,6 +64,12 @@ class Admission:
         """True while everything seen so far is sent with the present key."""
         return self._keys <= {"", self._channel.key_fingerprint}
 
+    @property
+    def is_limited(self) -> bool:
+        """True while a limit, the receiver's or our own, keeps the next delivery back."""
+        gate = self._own_gate()
+        return gate.is_doubted or gate.room(self._clock.monotonic_ms()) == 0
+
     def room(self, busy: int) -> int:
         """Return how many more deliveries may begin beside so many in flight."""
         room = (1 if self._asks_one else CONCURRENT) - busy

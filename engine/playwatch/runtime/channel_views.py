@@ -34,7 +34,7 @@ class Condition:
     Attributes
     ----------
     state
-        ``working``, ``misconfigured``, ``away``; empty while no engine runs.
+        ``working``, ``limited``, ``misconfigured``, ``away``; empty while no engine runs.
     complaint
         What is wrong, in words; empty for nothing.
     given_up

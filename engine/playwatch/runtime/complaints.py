@@ -6,18 +6,18 @@ when those end, is decided by `playwatch.runtime.self_alerts`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from playwatch.config.quantities import format_duration
 from playwatch.core.rules import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from playwatch.core.incidents import Incident
-    from playwatch.ports import Source
     from playwatch.runtime.quiet import Silence
+    from playwatch.runtime.vitals import Vitals
 
 PREFIX: Final = "playwatch/"
 """Begins the ``rule`` of every self-alert; no rule of a configuration can have a ``/``."""
@@ -26,12 +26,15 @@ QUIET: Final = "quiet"
 BROKER: Final = "broker"
 CHANNEL: Final = "channel"
 DEAD_LETTERS: Final = "dead-letters"
+RATE_LIMIT: Final = "rate-limit"
 STORE: Final = "store"
 
 AWAY_S: Final = 60.0
 """How long a broker may be away before anyone is told."""
 NO_STORE_S: Final = 10.0
 """How long the store may refuse commits before anyone is told."""
+HELD_BACK_S: Final = 60.0
+"""How long a limit may hold a channel back before anyone is told."""
 GONE_S: Final = 60.0
 """How long a cause must be gone before its incident ends."""
 NO_MORE_DEAD_S: Final = 3600.0
@@ -42,6 +45,7 @@ ENDINGS: Final = {
     BROKER: "subscribed again",
     CHANNEL: "nothing holds up the channel any more",
     DEAD_LETTERS: "nothing more was given up for an hour",
+    RATE_LIMIT: "nothing is held back any more",
     STORE: "the store takes commits again",
 }
 """Why the incident of each kind ends."""
@@ -98,71 +102,6 @@ class Complaint:
         return PREFIX + self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
-    """How the parts of the engine are at one moment.
-
-    Attributes
-    ----------
-    away
-        By source that is not subscribed, why.
-    can_store
-        False while the store refuses commits.
-    channels
-        By channel that waits for the operator, what he has to do.
-    given_up
-        By channel, deliveries given up since the start.
-    """
-
-    away: Mapping[str, str] = field(default_factory=dict)
-    can_store: bool = True
-    channels: Mapping[str, str] = field(default_factory=dict)
-    given_up: Mapping[str, int] = field(default_factory=dict)
-
-
-class Committing(Protocol):
-    """A part of the engine that needs the store."""
-
-    @property
-    def can_store(self) -> bool:
-        """False while the store refuses it."""
-
-
-class Delivering(Committing, Protocol):
-    """The part that sends."""
-
-    def complaints(self) -> dict[str, str]:
-        """Return, by channel, what the operator has to do."""
-
-    def given_up(self) -> dict[str, int]:
-        """Return, by channel, how many deliveries were given up since the start."""
-
-
-def vitals_of(
-    sources: Iterable[Source],
-    evaluator: Committing,
-    outbox: Delivering,
-    unusable: Mapping[str, str] | None = None,
-) -> Vitals:
-    """Return how these parts are now; nothing is sent to find out.
-
-    Parameters
-    ----------
-    unusable
-        By channel that should be there and is not, why.
-    """
-    return Vitals(
-        away={
-            source.name: source.trouble or "not subscribed yet"
-            for source in sources
-            if not source.is_subscribed
-        },
-        can_store=evaluator.can_store and outbox.can_store,
-        channels={**(unusable or {}), **outbox.complaints()},
-        given_up=outbox.given_up(),
-    )
-
-
 class Complaints:
     """Turns how the engine is into complaints; remembers what it has counted."""
 
@@ -173,7 +112,12 @@ class Complaints:
         """Return everything there is to complain of now."""
         found = [
             *(_away(name, why) for name, why in vitals.away.items()),
-            *(_misconfigured(name, why) for name, why in vitals.channels.items()),
+            *(
+                _unwell(name, f" until somebody acts: {why}")
+                for name, why in vitals.channels.items()
+            ),
+            *(_unwell(name, f": {why}") for name, why in vitals.unreachable.items()),
+            *(_held_back(name, how) for name, how in vitals.held_back.items()),
             *([] if vitals.can_store else [_NO_STORE]),
             *(_silent(silence) for silence in silences if silence.is_alone),
         ]
@@ -215,16 +159,31 @@ def _away(name: str, why: str) -> Complaint:
     )
 
 
-def _misconfigured(name: str, why: str) -> Complaint:
+def _unwell(name: str, why: str) -> Complaint:
     return Complaint(
         CHANNEL,
         (("channel", name),),
         Severity.ERROR,
-        f"Channel {name} delivers nothing until somebody acts: {why}",
-        "channels_misconfigured",
+        f"Channel {name} delivers nothing{why}",
+        "channels_unwell",
         "",
         value=1.0,
         limit=0.0,
+        channel=name,
+    )
+
+
+def _held_back(name: str, how: str) -> Complaint:
+    return Complaint(
+        RATE_LIMIT,
+        (("channel", name),),
+        Severity.WARNING,
+        f"Channel {name} is held back by a rate limit, its receiver's or its own: {how}",
+        "channel_held_back_for",
+        "s",
+        value=HELD_BACK_S,
+        limit=HELD_BACK_S,
+        for_s=HELD_BACK_S,
         channel=name,
     )
 

@@ -62,4 +62,6 @@ class EngineChannels(StoreChannels):
         state = "misconfigured" if complaint else "working"
         if name in self._outbox.away():
             state = "away"
+        elif not complaint and (held := self._outbox.held_back().get(name)):
+            state, complaint = "limited", f"held back by a rate limit: {held}"
         return Condition(state, complaint, self._outbox.given_up().get(name, 0))

@@ -107,6 +107,11 @@ class Lane:
         return self._log.away
 
     @property
+    def held_back(self) -> str:
+        """How much a limit keeps back; empty while it keeps nothing."""
+        return self._log.waiting if self._admission.is_limited else ""
+
+    @property
     def given_up(self) -> int:
         """How many deliveries were given up since the start."""
         return self._log.given_up

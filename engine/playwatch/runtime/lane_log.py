@@ -64,6 +64,15 @@ class LaneLog:
             return ""
         return f"its receiver is away, asked now and then: {self._endpoint.trouble}"
 
+    @property
+    def waiting(self) -> str:
+        """How many deliveries wait, and for how long; empty while none does."""
+        if not self._expected:
+            return ""
+        count = len(self._expected)
+        noun = "1 delivery waits" if count == 1 else f"{count} deliveries wait"
+        return f"{noun}, the oldest for {self._oldest_s():.0f} s"
+
     def begin_anew(self, endpoint: Endpoint) -> None:
         """Forget what was said of the channel before it was replaced."""
         self._endpoint = endpoint
@@ -72,7 +81,8 @@ class LaneLog:
 
     def expect(self, deliveries: Iterable[Delivery]) -> None:
         """Count deliveries that are now in the queue."""
-        self.expect_ids({each.id: each.created_at for each in deliveries})
+        # A resolve that is to be repeated later does not wait before that.
+        self.expect_ids({each.id: max(each.created_at, each.not_before_at) for each in deliveries})
 
     def expects(self, delivery_id: str) -> bool:
         """Return whether a delivery is counted as queued."""

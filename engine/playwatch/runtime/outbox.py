@@ -115,6 +115,10 @@ class Outbox:
         """Return, by channel whose receiver fails and is asked only now and then, why."""
         return {name: lane.away for name, lane in self._lanes.items() if lane.away}
 
+    def held_back(self) -> dict[str, str]:
+        """Return, by channel that a limit holds back, how much waits there."""
+        return {name: lane.held_back for name, lane in self._lanes.items() if lane.held_back}
+
     def given_up(self) -> dict[str, int]:
         """Return, by channel, how many deliveries were given up since the start, where any."""
         return {name: lane.given_up for name, lane in self._lanes.items() if lane.given_up}

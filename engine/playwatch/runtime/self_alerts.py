@@ -13,18 +13,21 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from playwatch.core.decisions import decision_of, told, withheld
 from playwatch.core.deliveries import Changes
-from playwatch.core.incidents import Incident, Status, incident_id
+from playwatch.core.incidents import Change, Incident, Status, incident_id
 from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.rules import AlertType
+from playwatch.core.silences import reason_for_quiet
 from playwatch.runtime.complaints import DEAD_LETTERS, ENDINGS, GONE_S, NO_MORE_DEAD_S, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from playwatch.core.deliveries import Delivery
     from playwatch.core.routing import Route
     from playwatch.core.samples import Instant
+    from playwatch.core.silences import MuteWindow, Silence
     from playwatch.runtime.complaints import Complaint
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -39,6 +42,11 @@ class _Open:
     told: Told
     until_ms: int
     gone: Instant | None = None
+    is_withheld: bool = False
+
+
+_News = tuple[Change, _Open]
+"""What happened, and to what."""
 
 
 class SelfAlerts:
@@ -73,17 +81,33 @@ class SelfAlerts:
         return [one.incident for one in self._open.values()]
 
     def adopt(
-        self, incidents: Iterable[Incident], routed: Iterable[Delivery], now: Instant
+        self,
+        incidents: Iterable[Incident],
+        routed: Iterable[Delivery],
+        now: Instant,
+        withheld: Collection[str] = (),
     ) -> None:
-        """Take over what the store has open; each ends when its complaint stays away."""
-        told: dict[str, list[Delivery]] = defaultdict(list)
+        """Take over what the store has open; each ends when its complaint stays away.
+
+        Parameters
+        ----------
+        routed
+            The triggers of these incidents.
+        withheld
+            Ids of those of which a silence kept the trigger back.
+        """
+        routes: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in routed:
-            told[delivery.incident_id].append(delivery)
+            routes[delivery.incident_id].append(delivery)
         for incident in incidents:
             is_dead_letters = incident.rule == PREFIX + DEAD_LETTERS
             until_s = NO_MORE_DEAD_S if is_dead_letters else GONE_S
             self._open[incident.rule, incident.breakdowns] = _Open(
-                incident, Told(told[incident.id]), round(until_s * 1000), now
+                incident,
+                Told(routes[incident.id]),
+                round(until_s * 1000),
+                now,
+                is_withheld=incident.id in withheld,
             )
 
     def withdraw(self, channel: str, at: int) -> list[Delivery]:
@@ -95,33 +119,69 @@ class SelfAlerts:
             for each in one.told.withdraw(one.incident, channel, at)
         ]
 
-    def tick(self, complaints: Iterable[Complaint], now: Instant) -> Changes:
-        """Return what follows from the complaints that hold now."""
-        incidents: list[Incident] = []
-        deliveries: list[Delivery] = []
+    def tick(
+        self,
+        complaints: Iterable[Complaint],
+        now: Instant,
+        quiet: Sequence[Silence | MuteWindow] = (),
+    ) -> Changes:
+        """Return what follows from the complaints that hold now.
+
+        Parameters
+        ----------
+        quiet
+            Silences and mute windows: they keep triggers back, never resolves.
+        """
         holding = {(complaint.rule, complaint.about): complaint for complaint in complaints}
         for key in self._since.keys() - holding.keys():
             del self._since[key]
+        news = [*self._begin(holding, now), *self._end(holding, now)]
+        deliveries: list[Delivery] = []
+        decisions = [decision_of(change, one.incident, now.at) for change, one in news]
+        for change, one in news:
+            if change is Change.CLOSED:
+                unwanted = unwanted_ends(self.routes)
+                deliveries += one.told.resolves(one.incident, now.at, unwanted=unwanted)
+            elif reason := reason_for_quiet(tuple(quiet), one.incident, now.at):
+                one.is_withheld = True
+                decisions.append(withheld(one.incident, now.at, reason))
+            else:
+                deliveries += self._triggers(one, now)
+        for one in self._open.values():
+            if one.is_withheld and reason_for_quiet(tuple(quiet), one.incident, now.at) is None:
+                one.is_withheld = False
+                decisions.append(told(one.incident, now.at))
+                deliveries += self._triggers(one, now)
+        return Changes([one.incident for _, one in news], deliveries, decisions)
+
+    def _begin(self, holding: Mapping[Key, Complaint], now: Instant) -> list[_News]:
+        """Open what has been complained of for long enough."""
+        news: list[_News] = []
         for key, complaint in holding.items():
             since = self._since.setdefault(key, now)
             if one := self._open.get(key):
                 one.gone = None
             elif now.monotonic_ms - since.monotonic_ms >= complaint.for_s * 1000:
-                opened = self._opened(complaint, since, now)
-                incidents.append(opened.incident)
-                routes = [route for route in self.routes if route.channel != complaint.channel]
-                deliveries += opened.told.triggers(opened.incident, routes, now.at)
-                self._open[key] = opened
+                self._open[key] = opened = self._opened(complaint, since, now)
+                news.append((Change.OPENED, opened))
+        return news
+
+    def _end(self, holding: Collection[Key], now: Instant) -> list[_News]:
+        """End what has not been complained of for long enough."""
+        news: list[_News] = []
         for key in [key for key in self._open if key not in holding]:
             one = self._open[key]
             one.gone = one.gone or now
             if now.monotonic_ms - one.gone.monotonic_ms >= one.until_ms:
-                ended = self._ended(one, one.gone, now)
-                incidents.append(ended)
-                unwanted = unwanted_ends(self.routes)
-                deliveries += one.told.resolves(ended, now.at, unwanted=unwanted)
-                del self._open[key]
-        return Changes(incidents, deliveries)
+                one.incident = self._ended(one, one.gone, now)
+                news.append((Change.CLOSED, self._open.pop(key)))
+        return news
+
+    def _triggers(self, one: _Open, now: Instant) -> list[Delivery]:
+        """Return what tells everyone but the channel that it is about."""
+        about = dict(one.incident.breakdowns).get("channel", "")
+        routes = [route for route in self.routes if route.channel != about]
+        return one.told.triggers(one.incident, routes, now.at)
 
     def _opened(self, complaint: Complaint, since: Instant, now: Instant) -> _Open:
         what = repr((complaint.rule, complaint.about))

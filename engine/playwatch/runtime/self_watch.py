@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from playwatch.core.deliveries import Changes
+from playwatch.core.rules import AlertType
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 from playwatch.ingest.topics import matches
@@ -20,6 +21,7 @@ from playwatch.runtime.complaints import (
 )
 from playwatch.runtime.quiet import CROWD, Quiet
 from playwatch.runtime.self_alerts import SelfAlerts
+from playwatch.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
     from playwatch.core.routing import Route
+    from playwatch.core.silences import MuteWindow, Silence
     from playwatch.ports import Clock, Store
-    from playwatch.runtime.complaints import Vitals
+    from playwatch.runtime.vitals import Vitals
+
+    Quieting = Sequence[Silence | MuteWindow]
 
 PART: Final = "quiet"
 """Its part of a snapshot."""
@@ -66,6 +71,8 @@ class SelfWatch:
         Called with deliveries that were just committed.
     installation
         The name of this installation.
+    telemetry
+        Counts incidents.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class SelfWatch:
         wake_outbox: Callable[[Iterable[Delivery]], None],
         *,
         installation: str,
+        telemetry: Telemetry | None = None,
     ) -> None:
         patience = _patience(subscriptions)
         self._filters = tuple(patience)
@@ -87,6 +95,7 @@ class SelfWatch:
         self._store = store
         self._clock = clock
         self._wake_outbox = wake_outbox
+        self._telemetry = telemetry or Telemetry()
         self._crowds: frozenset[str] = frozenset()
 
     @property
@@ -148,34 +157,53 @@ class SelfWatch:
             except ValueError as error:
                 log.warning("what was learned of silences %s: it is learned anew", error)
         mine = [one for one in await self._store.open_incidents() if is_self_alert(one)]
-        routed = await self._store.routed([incident.id for incident in mine])
-        self._alerts.adopt(mine, routed, now)
+        ids = [incident.id for incident in mine]
+        routed, withheld = await self._store.routed(ids), await self._store.withheld(ids)
+        self._alerts.adopt(mine, routed, now, withheld)
+        self._tell_open()
         for incident in mine:
             about = dict(incident.breakdowns)
             if incident.rule == PREFIX + QUIET and SOURCES not in about:
                 silent_s = max(now.at - incident.started_at, 0) / 1000
                 self._quiet.miss(about.get(SUBSCRIPTION, ""), about.get(SOURCE, ""), silent_s)
 
-    async def run(self, vitals: Callable[[], Vitals]) -> None:
-        """Look once a second how the engine is, until cancelled."""
+    async def run(
+        self, vitals: Callable[[], Vitals], quiet: Callable[[], Quieting] = tuple
+    ) -> None:
+        """Look once a second how the engine is, until cancelled.
+
+        Parameters
+        ----------
+        vitals
+            Tells how it is.
+        quiet
+            Returns the silences and mute windows that there are.
+        """
         while True:
             await self._clock.sleep(TICK_S)
-            await self._look(vitals())
+            await self._look(vitals(), quiet())
 
-    async def _look(self, vitals: Vitals) -> None:
+    async def _look(self, vitals: Vitals, quiet: Quieting) -> None:
         now = self._now()
         self._quiet.tick(now.monotonic_ms, is_listening=vitals.can_store and not vitals.away)
         for name in self._quiet.crowds - self._crowds:
             log.info("%s has more than %d sources: it is listened to as a whole", name, CROWD)
         self._crowds = self._quiet.crowds
         complaints = self._complaints.of(vitals, self._quiet.silences())
-        changes = self._alerts.tick(complaints, now)
+        changes = self._alerts.tick(complaints, now, quiet)
         if changes:
             await self._commit(changes)
             self._wake_outbox(changes.deliveries)
+            self._tell_open()
             for incident in changes.incidents:
+                if incident.is_open:
+                    self._telemetry.incidents_opened.labels(AlertType.ENGINE.value).inc()
                 what = "about the engine" if incident.is_open else f"over ({incident.reason})"
                 log.warning("incident %s %s: %s", incident.id, what, incident.summary)
+
+    def _tell_open(self) -> None:
+        count = len(self._alerts.open_incidents)
+        self._telemetry.incidents_open.labels(AlertType.ENGINE.value).set(count)
 
     async def _commit(self, changes: Changes) -> None:
         """Commit, trying again for as long as the store refuses."""
