@@ -28,6 +28,7 @@ from playwatch.channels.sendable import (
 )
 from playwatch.channels.wording import headline, one_line, place, plain, shortened
 from playwatch.core.deliveries import Action
+from playwatch.core.explained import explained
 
 if TYPE_CHECKING:
     from playwatch.core.deliveries import Delivery
@@ -142,6 +143,7 @@ def _details(incident: Incident) -> Fields:
         "bound": text(incident.bound),
         "threshold": number(incident.threshold),
         "peak_value": number(incident.peak_value),
+        **{name: text(words) for name, words in explained(incident).items()},
         "expected_low": number(incident.expected_low),
         "expected_high": number(incident.expected_high),
         "value_on_close": number(incident.measured_value_on_close),

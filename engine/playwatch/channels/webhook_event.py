@@ -23,6 +23,7 @@ from playwatch.channels.sendable import (
 )
 from playwatch.channels.wording import headline, shortened
 from playwatch.core.deliveries import Action
+from playwatch.core.explained import explained
 
 if TYPE_CHECKING:
     from playwatch.core.deliveries import Delivery
@@ -51,8 +52,10 @@ def full_body(delivery: Delivery, page_url: str = "") -> bytes:
         "peak_value": number(incident.peak_value),
         "threshold": number(incident.threshold),
         "bound": text(incident.bound),
+        "expected": number(incident.expected),
         "expected_low": number(incident.expected_low),
         "expected_high": number(incident.expected_high),
+        "explained": {name: text(words) for name, words in explained(incident).items()},
         "sample_size": int(incident.sample_size),
         "affected_viewers": int(incident.affected_viewers),
         "window_s": number(incident.window_s),

@@ -48,6 +48,7 @@ def incident_document(incident: Incident) -> Document:
         "bound": incident.bound,
         "sample_size": incident.sample_size,
         "affected_viewers": incident.affected_viewers,
+        **_anomaly(incident),
         "started_at": moment(incident.started_at),
         "opened_at": moment(incident.opened_at),
         "resolved_at": moment(incident.resolved_at),
@@ -57,6 +58,27 @@ def incident_document(incident: Incident) -> Document:
         "summary": incident.summary,
         "runbook": incident.runbook,
         "dedup_key": incident.dedup_key,
+    }
+
+
+def _anomaly(incident: Incident) -> Document:
+    """Return what a model knows of an incident; nothing of a threshold's."""
+    if not incident.evidence:
+        return {}
+    return {
+        "expected": incident.expected,
+        "expected_low": incident.expected_low,
+        "expected_high": incident.expected_high,
+        "evidence": incident.evidence,
+        "once_in_weeks": incident.once_in_weeks,
+        "causes": [
+            {"share": cause.share, "breakdowns": dict(cause.breakdowns)}
+            for cause in incident.causes
+        ],
+        "related_to": incident.related_to,
+        "affected_views": incident.affected_views,
+        "affected_views_per_hour": incident.affected_per_hour,
+        "affected_views_per_hour_on_open": incident.affected_per_hour_on_open,
     }
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from playwatch.cli.documents import moment
 from playwatch.config.quantities import format_duration
+from playwatch.core.explained import explained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ def story_tables(story: IncidentStory) -> None:
         ("value", f"{incident.measured_value:.4g} {incident.unit} ({incident.bound})"),
         ("peak", f"{incident.peak_value:.4g} {incident.unit}"),
         ("views", f"{incident.affected_viewers:,} of {incident.sample_size:,} affected"),
+        *((name.replace("_", " "), text) for name, text in explained(incident).items()),
         ("started", moment(incident.started_at)),
         ("opened", moment(incident.opened_at)),
         ("resolved", moment(incident.resolved_at) or "not yet"),
