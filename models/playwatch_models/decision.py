@@ -131,6 +131,11 @@ class Decider:
     merge_gap_s
         A breach this soon after an end is the same incident.
 
+    Attributes
+    ----------
+    budget
+        May be replaced, as where several deciders share one.
+
     Notes
     -----
     50 bytes a group; O(n) an interval, about 20 elementwise passes.
@@ -144,7 +149,7 @@ class Decider:
         min_affected: float = 0.0,
         merge_gap_s: float = MERGE_GAP_S,
     ) -> None:
-        self._budget = budget
+        self.budget = budget
         self._step_s = step_s
         self._min_affected = min_affected
         self._merge_gap_ms = int(merge_gap_s * 1000)
@@ -158,6 +163,11 @@ class Decider:
         larger = Deviations.blank(groups)
         larger.put(slice(0, len(self._groups)), self._groups)
         self._groups = larger
+
+    def require(self, min_affected: float, merge_gap_s: float) -> None:
+        """Go on with another gate and another merge gap."""
+        self._min_affected = min_affected
+        self._merge_gap_ms = int(merge_gap_s * 1000)
 
     def forget(self, group: NDArray[np.int32]) -> None:
         """Make some groups as new."""
@@ -177,8 +187,8 @@ class Decider:
         Twice the budget is spent without consequence, for real incidents cost
         too; what goes beyond makes the next page rarer in proportion.
         """
-        pressure = np.log10(max(1.0, self._spent / (2 * self._budget.pages)))
-        return self._budget.level(self._judged, self._step_s) + min(float(pressure), MOST_PRESSURE)
+        pressure = np.log10(max(1.0, self._spent / (2 * self.budget.pages)))
+        return self.budget.level(self._judged, self._step_s) + min(float(pressure), MOST_PRESSURE)
 
     def decide(self, findings: Findings, excess: NDArray[np.float64] | None = None) -> Calls:
         """Decide on closed intervals, and learn what chance does.
@@ -226,7 +236,7 @@ class Decider:
         is_judged = ~np.isin(findings.evidence, UNJUDGED)
         if keeps:
             self._judged = max(float(is_judged.sum()), JUDGED_KEEP * self._judged)
-            self._spent *= float(np.exp(-self._step_s / self._budget.per_s))
+            self._spent *= float(np.exp(-self._step_s / self.budget.per_s))
         level = self.level
         score = np.where(is_judged, findings.score, 0.0)
         groups = self._groups.take(findings.group)

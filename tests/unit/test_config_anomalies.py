@@ -55,7 +55,7 @@ def test_an_entry_has_the_defaults_of_the_manual(tmp_path: Path) -> None:
 
     assert rule.alert_type is AlertType.ANOMALY
     assert rule.condition == Anomaly(1.0, None, Severity.CRITICAL, 20.0)
-    assert (rule.window_s, rule.for_s, rule.resolve_for_s) == (60.0, 0.0, 180.0)
+    assert (rule.window_s, rule.for_s, rule.resolve_for_s) == (60.0, 0.0, 0.0)
     assert rule.flap_within_s == 300.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from playwatch.core.pipeline import Pipeline
 from playwatch.core.rules import AlertType, Anomaly, Rule, Severity
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
+from playwatch_models.decision import CALM_INTERVALS
 from tests.detectors import LEARNING, MeanDetector
 from tests.stage import FAILURES, ONCALL, START, VIEWERS, Sample, Stage
 
@@ -106,7 +108,7 @@ def test_the_widest_group_tells_and_the_others_belong_to_it() -> None:
 def test_all_of_it_ends_with_one_resolve() -> None:
     fleet = a_fleet()
     fleet.minute({"cdn": "fastly"})
-    for _ in range(4):
+    for _ in range(CALM_INTERVALS + 2):
         fleet.minute()
 
     assert fleet.open_ones() == []
@@ -173,16 +175,16 @@ def test_a_trifle_opens_nothing() -> None:
 
 def test_a_budget_that_more_groups_share_asks_for_more() -> None:
     shared = learned(condition=Anomaly(1.0, None, Severity.CRITICAL, 20.0, "fleet"))
-    other = replace(shared, name="rebuffering", metric="rebuffer_percentage")
+    other = replace(shared, name="waits", metric="rebuffer_percentage")
     fleet = Fleet(shared, other)
+    for country in range(20):
+        fleet.send_batch([("rebuffer_percentage", {"country": f"C{country}"}, fleet.at, 1.0, 100)])
     fleet.warm_up()
-    fleet.send_batch([("rebuffer_percentage", {"country": "DE"}, fleet.at, 1.0, 100)])
-    fleet.wait(2)
+    (alone,) = [watch for watch in a_fleet().pipeline.watches if isinstance(watch, LearnedWatch)]
+    (among,) = [watch for watch in fleet.pipeline.watches if watch.rule is shared]
+    assert isinstance(among, LearnedWatch)
 
-    levels = {watch.level for watch in fleet.pipeline.watches if isinstance(watch, LearnedWatch)}
-    (alone,) = [watch.level for watch in a_fleet().pipeline.watches]  # type: ignore[union-attr]
-    assert len(levels) == 1
-    assert levels.pop() > alone
+    assert among.level == pytest.approx(alone.level + math.log10((5 + 21) / 5))
 
 
 def test_two_metrics_of_one_scope_are_one_page() -> None:
@@ -213,7 +215,7 @@ def test_a_restart_forgets_nothing_and_pages_nobody_again() -> None:
     assert {one.id for one in fleet.open_ones()} == before
     assert len(fleet.pages()) == 1
 
-    for _ in range(4):
+    for _ in range(CALM_INTERVALS + 2):
         fleet.minute()
     assert fleet.open_ones() == []
 
@@ -234,14 +236,15 @@ def test_a_kill_after_the_end_pages_nobody_again() -> None:
     fleet = a_fleet()
     fleet.minute({"cdn": "fastly"})
     snapshot = fleet.snapshot()
-    for _ in range(4):
+    for _ in range(CALM_INTERVALS + 2):
         fleet.minute()
     assert fleet.open_ones() == []
 
     fleet.restart(snapshot=snapshot)
     fleet.minute({"cdn": "fastly"})
     assert fleet.open_ones() == []
-    fleet.minute()
+    for _ in range(CALM_INTERVALS + 2):
+        fleet.minute()
     fleet.minute({"cdn": "fastly"})
     assert len([one for one in fleet.open_ones() if not one.related_to]) == 1
 

@@ -31,7 +31,7 @@ FLEET_BUDGET: Final = 1.0
 
 _DAY_S: Final = 86_400.0
 _FLAP_S: Final = 300.0
-_RESOLVE_S: Final = 180.0
+_RESOLVE_S: Final = 0.0
 _MIN_AFFECTED: Final = 20
 
 

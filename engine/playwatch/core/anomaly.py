@@ -2,50 +2,31 @@
 
 The detectors of `playwatch_models` know nothing of metrics, rules or incidents.
 Here sums of samples become the intervals that they take, and the findings that
-they give become verdicts: how surprising a group is against the level that its
-rule's budget of false pages allows, and how many views that has hit.
+they give become verdicts, by way of the decision that keeps a budget, with how
+many views were hit.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from playwatch.core.metric_kinds import metric_class
 from playwatch.core.metrics import Merge
 from playwatch.core.verdicts import Verdict, VerdictBatch
+from playwatch_models.calibration import WEEK_S
 from playwatch_models.classes import MetricClass
-from playwatch_models.detector import Evidence, Intervals
+from playwatch_models.detector import Intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from playwatch.core.intervals import Sums
     from playwatch.core.metrics import Metric
+    from playwatch_models.decision import Calls
     from playwatch_models.detector import Findings
-
-WEEK_S: Final = 604_800.0
-CALM: Final = 0.5
-"""Part of the level below which evidence is no evidence any more, and part of
-the band within which a value is normal whatever came before it."""
-UNJUDGED: Final = (Evidence.LEARNING, Evidence.FEW_VIEWS)
-
-
-class Stand(NamedTuple):
-    """Where some groups stand, columns of one length, for `judge`.
-
-    Attributes
-    ----------
-    opens, clears
-        Strong enough to open, and weak enough to end, as the decision has it.
-    hit
-        Views hit beyond normal since the deviation began.
-    """
-
-    opens: NDArray[np.bool_]
-    clears: NDArray[np.bool_]
-    hit: NDArray[np.float64]
 
 
 def intervals_of(metric: Metric, sums: Sums) -> Intervals:
@@ -100,22 +81,13 @@ def hit_by(metric: Metric, intervals: Intervals, findings: Findings) -> NDArray[
     return np.where(is_outside, intervals.views, 0.0)
 
 
-def judge(
-    metric: Metric,
-    intervals: Intervals,
-    findings: Findings,
-    stand: Stand,
-    *,
-    min_affected_views: float,
-    is_upward: bool,
+def verdicts_of(
+    metric: Metric, intervals: Intervals, findings: Findings, calls: Calls, *, is_upward: bool
 ) -> VerdictBatch:
-    """Return what the model says of some groups.
+    """Return what was decided of some groups as the lifecycle takes it.
 
     Parameters
     ----------
-    min_affected_views
-        Views hit below which nothing opens; where nobody knows how many were,
-        it keeps nothing back.
     is_upward
         Which side is worse, for the peak.
 
@@ -124,18 +96,12 @@ def judge(
     What cannot be judged is `HOLD`: an incident stays open while too few views
     come in to end it.
     """
-    is_unjudged = np.isin(findings.evidence, UNJUDGED)
-    is_breach = stand.opens & ~is_unjudged
-    is_breach &= ~(stand.hit < min_affected_views)
-    verdict = np.full(len(findings), Verdict.HOLD, np.int8)
-    verdict[stand.clears & ~is_unjudged & ~is_breach] = Verdict.CLEAR
-    verdict[is_breach] = Verdict.BREACH
     views = intervals.value if metric.measures_audience else intervals.views
     return VerdictBatch(
         group=findings.group,
         at=findings.at,
-        verdict=verdict,
-        tier=np.where(is_breach, 0, -1).astype(np.int8),
+        verdict=calls.call.copy(),
+        tier=np.where(calls.call == Verdict.BREACH, 0, -1).astype(np.int8),
         value=intervals.value,
         bound=np.where(findings.is_upward, findings.high, findings.low),
         views=np.nan_to_num(views),
@@ -143,18 +109,14 @@ def judge(
     )
 
 
-def is_calm(intervals: Intervals, findings: Findings, level: float) -> NDArray[np.bool_]:
-    """Return which groups are as they should be.
-
-    Notes
-    -----
-    Evidence over many intervals outlives what it is of by as many, so a value
-    right where it is expected is calm, too.
-    """
-    away = intervals.value - findings.expected
-    room = np.where(away > 0, findings.high - findings.expected, findings.expected - findings.low)
-    calm: NDArray[np.bool_] = (findings.score < CALM * level) | (np.abs(away) <= CALM * room)
-    return calm
+def held(verdicts: VerdictBatch, waits: NDArray[np.bool_]) -> VerdictBatch:
+    """Return the verdicts, without the breaches of groups that are to wait."""
+    if not waits.any():
+        return verdicts
+    is_kept_back = waits & (verdicts.verdict == Verdict.BREACH)
+    verdict = np.where(is_kept_back, Verdict.HOLD, verdicts.verdict).astype(np.int8)
+    tier = np.where(waits, -1, verdicts.tier).astype(np.int8)
+    return replace(verdicts, verdict=verdict, tier=tier)
 
 
 def absent(group: NDArray[np.int32], at: NDArray[np.int64], *, is_upward: bool) -> VerdictBatch:
@@ -173,12 +135,6 @@ def absent(group: NDArray[np.int32], at: NDArray[np.int64], *, is_upward: bool) 
     )
 
 
-def level_of(budget_per_week: float, groups: int, interval_s: float) -> float:
-    """Return the score that chance reaches as often as a budget of false pages allows."""
-    looks = max(groups, 1) * WEEK_S / interval_s
-    return float(np.log10(max(looks / budget_per_week, 10.0)))
-
-
-def once_in_weeks(score: float, interval_s: float) -> float:
-    """Return how rarely one group reaches a score by chance, weeks."""
-    return float(10.0 ** min(score, 12.0) * interval_s / WEEK_S)
+def once_in_weeks(rarity: float, interval_s: float) -> float:
+    """Return how rarely chance brings one group as much, weeks."""
+    return float(10.0 ** min(rarity, 12.0) * interval_s / WEEK_S)

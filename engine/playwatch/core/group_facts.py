@@ -11,6 +11,7 @@ from playwatch.core.series import NEVER, grown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from playwatch_models.decision import Calls
     from playwatch_models.detector import Findings, Intervals
 
 _FILL: Final[dict[str, float]] = {
@@ -19,7 +20,7 @@ _FILL: Final[dict[str, float]] = {
     "expected": np.nan,
     "low": np.nan,
     "high": np.nan,
-    "score": 0,
+    "rarity": 0,
     "hit": 0,
     "impact": 0,
     "judged_at": NEVER,
@@ -29,6 +30,7 @@ _FILL: Final[dict[str, float]] = {
     "evidence": 0,
     "is_upward": True,
     "calm_after": NEVER,
+    "peeked_at": NEVER,
 }
 
 
@@ -37,6 +39,8 @@ class GroupFacts:
 
     Attributes
     ----------
+    rarity
+        How rare as much evidence is by chance, in powers of ten of intervals.
     hit, impact
         Views hit beyond normal since the deviation began: in closed intervals,
         and with the open one at the newest look.
@@ -47,10 +51,12 @@ class GroupFacts:
     calm_after
         A group that is not to open before it was calm, or before this time:
         its incident was ended from outside.
+    peeked_at
+        When an open interval last breached: older ones do not end an incident.
 
     Notes
     -----
-    80 bytes a group.
+    90 bytes a group.
     """
 
     COLUMNS: ClassVar = tuple(_FILL)
@@ -61,7 +67,7 @@ class GroupFacts:
         self.expected: NDArray[np.float32] = np.zeros(0, np.float32)
         self.low: NDArray[np.float32] = np.zeros(0, np.float32)
         self.high: NDArray[np.float32] = np.zeros(0, np.float32)
-        self.score: NDArray[np.float32] = np.zeros(0, np.float32)
+        self.rarity: NDArray[np.float32] = np.zeros(0, np.float32)
         self.hit: NDArray[np.float64] = np.zeros(0)
         self.impact: NDArray[np.float64] = np.zeros(0)
         self.judged_at: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -71,6 +77,7 @@ class GroupFacts:
         self.evidence: NDArray[np.int8] = np.zeros(0, np.int8)
         self.is_upward: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.calm_after: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.peeked_at: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def reserve(self, groups: int) -> None:
         """Make room for so many groups."""
@@ -79,7 +86,13 @@ class GroupFacts:
             for name, fill in _FILL.items():
                 setattr(self, name, grown(getattr(self, name), capacity, fill))
 
-    def note(self, intervals: Intervals, findings: Findings, impact: NDArray[np.float64]) -> None:
+    def note(
+        self,
+        intervals: Intervals,
+        findings: Findings,
+        calls: Calls,
+        impact: NDArray[np.float64],
+    ) -> None:
         """Keep what a look at some groups found; a peek is a look, too."""
         group = findings.group
         self.impact[group] = impact
@@ -88,8 +101,8 @@ class GroupFacts:
         self.expected[group] = findings.expected
         self.low[group] = findings.low
         self.high[group] = findings.high
-        self.score[group] = findings.score
-        self.since_at[group] = findings.since_at
+        self.rarity[group] = calls.rarity
+        self.since_at[group] = calls.since_at
         self.evidence[group] = findings.evidence
         self.is_upward[group] = findings.is_upward
 

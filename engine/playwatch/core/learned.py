@@ -14,18 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from playwatch.core.anomaly import (
-    Stand,
-    absent,
-    chosen,
-    hit_by,
-    intervals_of,
-    is_calm,
-    judge,
-    level_of,
-)
+from playwatch.core.anomaly import absent, chosen, held, hit_by, intervals_of, verdicts_of
 from playwatch.core.group_facts import GroupFacts
 from playwatch.core.groups import NO_GROUP
+from playwatch.core.incidents import Change
 from playwatch.core.intake_buffer import IntakeBuffer
 from playwatch.core.intervals import IntervalRings
 from playwatch.core.lattice import Lattice
@@ -38,7 +30,9 @@ from playwatch.core.phases import Phase
 from playwatch.core.rules import Anomaly
 from playwatch.core.series import NEVER
 from playwatch.core.verdicts import Verdict
+from playwatch_models.calibration import Budget
 from playwatch_models.classes import MetricClass
+from playwatch_models.decision import Decider
 from playwatch_models.registry import open_detector
 
 if TYPE_CHECKING:
@@ -56,7 +50,7 @@ if TYPE_CHECKING:
     from playwatch.core.samples import Instant
     from playwatch.core.series import SeriesTable
     from playwatch.core.verdicts import VerdictBatch
-    from playwatch_models.detector import Detector, Findings, Intervals
+    from playwatch_models.detector import Detector
 
     OpenDetector = Callable[..., Detector]
 
@@ -70,7 +64,8 @@ CALM_S: Final = 1800.0
 _NOTHING: Final = np.zeros(0, np.int32)
 _ANY: Final = np.zeros(1, np.int32)
 """Stands for whatever waits."""
-_PATIENCE: Final = 3
+_LEAST_SHARE: Final = 1e-6
+PATIENCE: Final = 3
 """Intervals without a sample after which a group is silent."""
 
 
@@ -85,11 +80,6 @@ class LearnedWatch:
         Goes into the identity of every incident.
     opens
         Makes the detector; another one for a trial.
-
-    Attributes
-    ----------
-    fleet
-        Groups that share the rule's budget, its own included.
     """
 
     def __init__(
@@ -115,19 +105,34 @@ class LearnedWatch:
         self.facts = GroupFacts()
         self._is_upward = self.metric.worse is Worse.HIGH
         self.phases = LifecycleState(rule, 1, is_upward=self._is_upward)
-        self.detector = opens(self.kind, rule.window_s, worse=worse_direction(self.metric))
-        self.fleet = 0
+        self._opens = opens
+        self.start_anew()
         self._groups = 0
         self._openings = Openings(self.metric, installation, self.groups, self.leaves, self.facts)
         self._cases = self._openings.cases
         self.open = self._cases.open
         self._buffer = IntakeBuffer(weighs_by_views=is_mean)
 
+    def start_anew(self) -> None:
+        """Forget everything that was learned."""
+        rule, condition = self.rule, self.condition
+        worse = worse_direction(self.metric)
+        self.detector: Detector = self._opens(self.kind, rule.window_s, worse=worse)
+        self.decider = Decider(
+            Budget(condition.budget_per_week),
+            rule.window_s,
+            min_affected=condition.min_affected_views,
+            merge_gap_s=rule.flap_within_s,
+        )
+
     @property
     def level(self) -> float:
-        """The score from which a group breaches."""
-        groups = max(self.fleet, len(self.groups))
-        return level_of(self.condition.budget_per_week, groups, self.rule.window_s)
+        """How rare by chance what opens an incident must be, in powers of ten."""
+        return self.decider.level
+
+    def share(self, part: float) -> None:
+        """Take only a part of the budget, where other rules share it."""
+        self.decider.budget = Budget(self.condition.budget_per_week * max(part, _LEAST_SHARE))
 
     def take(
         self, series: SeriesTable, settled: Settled, monotonic_ms: int
@@ -154,23 +159,9 @@ class LearnedWatch:
         return turns + self._idle(monotonic_ms)
 
     @property
-    def is_moving(self) -> bool:
-        """True when time alone may change something."""
-        return bool(self._buffer.waiting) or len(self.groups) > 0
-
-    def moments(self, monotonic_ms: int) -> NDArray[np.int64]:
-        """Return when, on the monotonic clock, the next look may see something new."""
-        if self._buffer.waiting:
-            return np.array([monotonic_ms + 1], np.int64)
-        count = len(self.groups)
-        closes = self.intervals.closes_ms(count)
-        if self.phases.is_idle:
-            return closes
-        every = np.arange(count, dtype=np.int32)[self.phases.phase[:count] != Phase.NORMAL]
-        patience_ms = round(_PATIENCE * self.rule.window_s * 1000)
-        ahead = self.facts.judged_at[every] + patience_ms - self.intervals.now(every, monotonic_ms)
-        moments: NDArray[np.int64] = np.r_[closes, monotonic_ms + np.maximum(ahead, 1000)]
-        return moments
+    def waiting(self) -> int:
+        """How many samples wait for the next look."""
+        return self._buffer.waiting
 
     def values(self, group: NDArray[np.int32], monotonic_ms: int) -> NDArray[np.float64]:
         """Return the value of some groups over their newest interval; NaN before the first."""
@@ -195,6 +186,8 @@ class LearnedWatch:
         phases = LifecycleState(rule, 1, is_upward=self._is_upward)
         phases.carry(self.phases, [0])
         self.rule, self.condition, self.phases = rule, rule.condition, phases
+        self.decider.require(rule.condition.min_affected_views, rule.flap_within_s)
+        self.share(1.0)
 
     def adopt(self, incident: Incident, now: Instant) -> None:
         """Take over an incident that the store says is open."""
@@ -217,6 +210,7 @@ class LearnedWatch:
         for group in self.phases.active().tolist():
             if group not in self.open and self.phases.is_open(group):
                 self.phases.settle(group)
+                self.decider.forget(np.array([group], np.int32))
                 until_at = int(self.intervals.newest_at[group]) + round(CALM_S * 1000)
                 self.facts.wait_for_calm(group, until_at)
 
@@ -231,6 +225,7 @@ class LearnedWatch:
         self.facts.reserve(count)
         self.phases.reserve(count)
         self.detector.resize(count, self.groups.parents[:count])
+        self.decider.resize(count)
 
     def _absorb(self) -> tuple[NDArray[np.int32], list[Turn]]:
         """Count the samples that wait; return their groups, and what older intervals say."""
@@ -252,18 +247,18 @@ class LearnedWatch:
         group = intervals.group
         if not len(group):
             return []
-        phase = self.phases.phase[group]
-        is_open = (phase == Phase.OPEN) | (phase == Phase.CLEARING)
-        findings = self.detector.step(intervals, is_open)
         facts = self.facts
-        clears = is_calm(intervals, findings, self.level)
-        hit = facts.hit[group] + hit_by(self.metric, intervals, findings)
-        facts.hit[group] = np.where(clears & ~is_open, 0.0, hit)
-        facts.note(intervals, findings, hit)
+        findings = self.detector.step(intervals, self._is_open(group))
+        hit = hit_by(self.metric, intervals, findings)
+        calls = self.decider.decide(findings, self._gated(hit))
+        is_calm = (calls.call == Verdict.CLEAR) & (findings.at > facts.peeked_at[group])
+        facts.hit[group] = np.where(is_calm & ~self._is_open(group), 0.0, facts.hit[group] + hit)
+        facts.note(intervals, findings, calls, facts.hit[group])
         facts.close(findings)
-        facts.calm_after[group[clears | (facts.calm_after[group] <= findings.at)]] = NEVER
-        opens = (findings.score >= self.level) & (facts.calm_after[group] == NEVER)
-        return self._conclude(self._judged(intervals, findings, Stand(opens, clears, hit)))
+        facts.calm_after[group[is_calm | (facts.calm_after[group] <= findings.at)]] = NEVER
+        verdicts = verdicts_of(self.metric, intervals, findings, calls, is_upward=self._is_upward)
+        verdicts.verdict[(calls.call == Verdict.CLEAR) & ~is_calm] = Verdict.HOLD
+        return self._conclude(held(verdicts, facts.calm_after[group] != NEVER))
 
     def _peek(self, touched: NDArray[np.int32], monotonic_ms: int) -> list[Turn]:
         """Judge what is still open of some groups, where it lies outside its band already."""
@@ -276,14 +271,15 @@ class LearnedWatch:
             return []
         intervals = chosen(intervals, is_high)
         findings = self.detector.peek(intervals)
-        hit = facts.hit[findings.group] + hit_by(self.metric, intervals, findings)
-        opens = findings.score >= self.level + PEEK_MARGIN
-        verdicts = self._judged(intervals, findings, Stand(opens, ~opens, hit))
-        is_breach = verdicts.verdict == Verdict.BREACH
+        hit = hit_by(self.metric, intervals, findings)
+        calls = self.decider.preview(findings, self._gated(hit))
+        is_breach = (calls.call == Verdict.BREACH) & (calls.rarity >= calls.level + PEEK_MARGIN)
         if not is_breach.any():
             return []
-        facts.note(intervals, findings, hit)
+        facts.note(intervals, findings, calls, facts.hit[findings.group] + hit)
+        verdicts = verdicts_of(self.metric, intervals, findings, calls, is_upward=self._is_upward)
         now = self.intervals.now(verdicts.group, monotonic_ms)
+        facts.peeked_at[verdicts.group[is_breach]] = now[is_breach]
         verdicts = replace(verdicts, at=np.minimum(verdicts.at, now))
         return self._conclude(verdicts.take(is_breach))
 
@@ -291,22 +287,25 @@ class LearnedWatch:
         """Let time pass for the groups that something is going on in and nothing is heard of."""
         group = self.phases.active()
         now = self.intervals.now(group, monotonic_ms)
-        patience_ms = round(_PATIENCE * self.rule.window_s * 1000)
+        patience_ms = round(PATIENCE * self.rule.window_s * 1000)
         is_silent = now - self.facts.judged_at[group] >= patience_ms
         if not is_silent.any():
             return []
         silent = absent(group[is_silent], now[is_silent], is_upward=self._is_upward)
         return self._conclude(silent)
 
-    def _judged(self, intervals: Intervals, findings: Findings, stand: Stand) -> VerdictBatch:
-        return judge(
-            self.metric,
-            intervals,
-            findings,
-            stand,
-            min_affected_views=self.condition.min_affected_views,
-            is_upward=self._is_upward,
-        )
+    def _is_open(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which groups are deviating: nothing is to be learned from them."""
+        phase = self.phases.phase[group]
+        is_open: NDArray[np.bool_] = (phase == Phase.OPEN) | (phase == Phase.CLEARING)
+        return is_open | self.decider.is_open(group)
+
+    def _gated(self, hit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return views hit, for the gate: where nobody knows how many, enough."""
+        return np.where(np.isnan(hit), self.condition.min_affected_views, hit)
 
     def _conclude(self, verdicts: VerdictBatch) -> list[Turn]:
-        return self._openings.conclude(self.rule, self.condition, self.phases, verdicts)
+        turns = self._openings.conclude(self.rule, self.condition, self.phases, verdicts)
+        heads = [one for change, one in turns if change is Change.OPENED and not one.related_to]
+        self.decider.spend(len(heads))
+        return turns

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 _DETECTOR: Final = "detector."
+_DECIDER: Final = "decider."
 
 Part = tuple[dict[str, Any], dict[str, "NDArray[Any]"]]
 
@@ -50,6 +51,8 @@ def copy_learned(watch: LearnedWatch) -> Part:
     columns["leaves.series"] = np.array(watch.groups.leaves, np.int32)
     for name, column in watch.detector.columns().items():
         columns[_DETECTOR + name] = np.array(column)
+    for name, column in watch.decider.columns().items():
+        columns[_DECIDER + name] = np.array(column)
     return facts, columns
 
 
@@ -77,14 +80,13 @@ def restore_learned(
     if facts["scope"] != watch.rule.scope or facts["kind"] != watch.kind.value:
         return
     groups = [tuple((str(name), str(value)) for name, value in one) for one in facts["groups"]]
-    detector = {
-        name.removeprefix(_DETECTOR): column
-        for name, column in columns.items()
-        if name.startswith(_DETECTOR)
-    }
     _check(watch, columns, len(groups))
-    # The model refuses before anything has changed.
-    watch.detector.restore(detector)
+    try:
+        watch.detector.restore(_owned(columns, _DETECTOR))
+        watch.decider.restore(_owned(columns, _DECIDER))
+    except ValueError:
+        watch.start_anew()
+        raise
     watch.groups.expect(tuple(names) for names in facts["groupings"])
     for breakdowns in groups:
         watch.groups.intern(breakdowns)
@@ -101,6 +103,14 @@ def restore_learned(
     watch.phases.seen_at[watch.phases.active()] += away_ms
     if away_ms > (watch.rule.window_s + watch.rule.for_s) * 1000:
         watch.phases.begin_anew()
+
+
+def _owned(columns: dict[str, NDArray[Any]], owner: str) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(owner): column
+        for name, column in columns.items()
+        if name.startswith(owner)
+    }
 
 
 def _check(watch: LearnedWatch, columns: dict[str, NDArray[Any]], count: int) -> None:

@@ -8,12 +8,11 @@ it is open. Beyond `RELATED_LIMIT` of them further groups open none.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from playwatch.core.anomaly import once_in_weeks
+from playwatch.core.anomaly import held, once_in_weeks
 from playwatch.core.anomaly_clerk import Explanation, anomaly_clerk
 from playwatch.core.attribution import causes_of
 from playwatch.core.casebook import Casebook
@@ -107,12 +106,7 @@ class Openings:
             kin[head] = kin.get(head, 0) + (head != group)
         if not waits:
             return verdicts
-        is_kept_back = np.isin(verdicts.group, np.fromiter(waits, np.int32, len(waits)))
-        return replace(
-            verdicts,
-            verdict=np.where(is_kept_back, Verdict.HOLD, verdicts.verdict).astype(np.int8),
-            tier=np.where(is_kept_back, -1, verdicts.tier).astype(np.int8),
-        )
+        return held(verdicts, np.isin(verdicts.group, np.fromiter(waits, np.int32, len(waits))))
 
     def _count_kin(self) -> dict[int, int]:
         counts: dict[int, int] = {}
@@ -133,7 +127,7 @@ class Openings:
             since_at=int(facts.since_at[group]),
             is_upward=bool(facts.is_upward[group]),
             evidence=int(facts.evidence[group]),
-            once_in_weeks=once_in_weeks(float(facts.score[group]), rule.window_s),
+            once_in_weeks=once_in_weeks(float(facts.rarity[group]), rule.window_s),
             hit=float(np.nan_to_num(facts.impact[group])),
             causes=self._causes(group) if opens else (),
             related_to=head.id if opens and head is not None else "",

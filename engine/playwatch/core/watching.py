@@ -47,11 +47,10 @@ def watch_of(
 
 
 def share_budgets(watches: Iterable[AnyWatch]) -> None:
-    """Tell each learned rule how many groups its budget of false pages is for."""
-    learned = [watch for watch in watches if isinstance(watch, LearnedWatch)]
+    """Give each learned rule of a pool its part of the budget, by its groups."""
+    pooled = [one for one in watches if isinstance(one, LearnedWatch) and one.condition.pool]
     groups: Counter[str] = Counter()
-    for watch in learned:
+    for watch in pooled:
         groups[watch.condition.pool] += len(watch.groups)
-    for watch in learned:
-        pool = watch.condition.pool
-        watch.fleet = groups[pool] if pool else len(watch.groups)
+    for watch in pooled:
+        watch.share(len(watch.groups) / max(groups[watch.condition.pool], 1))

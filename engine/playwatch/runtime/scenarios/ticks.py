@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from playwatch.core.audience import LatestWindows
-from playwatch.core.learned import LearnedWatch
+from playwatch.core.learned import PATIENCE, LearnedWatch
 from playwatch.core.rules import NoDataPolicy
 from playwatch.core.series import NEVER
 from playwatch.core.silences import Silence
@@ -84,14 +84,14 @@ def next_tick(
 
 def _is_moving(watch: AnyWatch) -> bool:
     if isinstance(watch, LearnedWatch):
-        return watch.is_moving
+        return watch.waiting > 0 or len(watch.groups) > 0
     return not watch.phases.is_idle or watch.rule.no_data.policy is NoDataPolicy.OPEN
 
 
 def _moments(watch: AnyWatch, done: Instant, began_ms: int) -> _Moments:
     """Return when, on the monotonic clock, time alone may change something."""
     if isinstance(watch, LearnedWatch):
-        return watch.moments(done.monotonic_ms)
+        return _looks(watch, done.monotonic_ms)
     clocks, rule = watch.windows.clocks, watch.rule
     gone_ms = round(rule.no_data.after_s * 1000)
     heard: _Moments = np.maximum(clocks.heard_ms[: len(watch.groups)], began_ms) + gone_ms
@@ -105,6 +105,21 @@ def _moments(watch: AnyWatch, done: Instant, began_ms: int) -> _Moments:
         events = np.column_stack([events, _next_minute(at)])
     monotonic = events - (clocks.newest_at - clocks.heard_ms)[group][:, None]
     moments: _Moments = np.r_[heard, monotonic[events > NEVER // 2]]
+    return moments
+
+
+def _looks(watch: LearnedWatch, monotonic_ms: int) -> _Moments:
+    """Return when the next look of a learned rule may see something new."""
+    if watch.waiting:
+        return np.array([monotonic_ms + 1], np.int64)
+    closes: _Moments = watch.intervals.closes_ms(len(watch.groups))
+    group = watch.phases.active()
+    if not len(group):
+        return closes
+    patience_ms = round(PATIENCE * watch.rule.window_s * 1000)
+    now = watch.intervals.now(group, monotonic_ms)
+    ahead_ms = np.maximum(watch.facts.judged_at[group] + patience_ms - now, TICK_MS)
+    moments: _Moments = np.r_[closes, monotonic_ms + ahead_ms]
     return moments
 
 
