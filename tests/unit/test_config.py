@@ -542,7 +542,7 @@ def test_findings_say_what_is_certainly_not_meant(tmp_path: Path) -> None:
         RULE + "    trigger: '> 5'\n"
         "  - {name: b, metric: playback_failure_percentage, trigger: '> 5', resolve: '<= 5'}\n"
         "  - {name: c, metric: views, trigger: '< 5', where: {x: [DE, '!D*'], y: null}, by: [y]}\n"
-        "channels: [{name: quiet, service: console, alert_types: anomaly}]\n",
+        "channels: [{name: quiet, service: console, alert_types: anomaly}]\nanomalies: []\n",
     )
 
     found = [(problem.line, problem.column, problem.message) for problem in findings(settings)]

@@ -86,7 +86,14 @@ CHANNELS = [
     ("alert_types: threshold", "4:12 no channel is told when the engine itself is in trouble"),
     ("rules: other", "4:12 takes no incident that a rule can raise"),
     ("metrics: rebuffer_percentage", "4:12 takes no incident that a rule can raise"),
-    ("where: {cdn: fastly}", "4:12 takes no incident that a rule can raise"),
+    (
+        "where: {cdn: fastly}",
+        "4:12 where filters by cdn, which no rule that it hears groups by: it lets nothing pass",
+    ),
+    (
+        "where: {cdn: '!fastly'}",
+        "4:12 where filters by cdn, which no rule that it hears groups by: it holds nothing back",
+    ),
     ("where: {country: US}", "4:12 takes no incident that a rule can raise"),
     ("where: {country: DE}", None),
     ("where: {city: berlin}", None),
@@ -103,9 +110,37 @@ def test_a_channel_that_no_rule_reaches_is_found(
         f"rules: [{{name: a, {FAILURES}, by: [country, city], where: {{country: DE}}}}]\n"
         "channels:\n"
         f"  - {{name: c, service: console, {setting}}}\n"
+        "anomalies: []\n"
     )
 
     assert found(tmp_path, text) == ([words] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("anomalies", "setting", "words"),
+    [
+        ("", "alert_types: anomaly, self_alerts: true", ""),
+        ("", "where: {cdn: fastly}", ""),
+        ("", "metrics: rebuffer_percentage", ""),
+        ("", "alert_types: threshold, self_alerts: true, where: {cdn: x}", "filters by cdn"),
+        ("by: [[], [cdn]]", "where: {cdn: fastly}", ""),
+        ("by: [[], [cdn]]", "where: {asn: '7'}", "filters by asn"),
+    ],
+)
+def test_what_the_model_raises_counts_for_channels_too(
+    tmp_path: Path, anomalies: str, setting: str, words: str
+) -> None:
+    text = (
+        "mqtt: {embedded: true}\n"
+        f"rules: [{{name: a, {FAILURES}, by: [country]}}]\n"
+        f"channels: [{{name: c, service: console, {setting}}}]\n"
+    )
+    if anomalies:
+        text += f"anomalies: [{{name: b, metric: rebuffer_percentage, {anomalies}}}]\n"
+
+    said = " ".join(one for one in found(tmp_path, text) if "channel" in one or "where" in one)
+    assert words in said
+    assert bool(words) == bool(said)
 
 
 def test_a_rule_that_nobody_hears_is_found(tmp_path: Path) -> None:

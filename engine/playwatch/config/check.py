@@ -8,14 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from playwatch.config.anomalies import everything_watched
 from playwatch.config.quantities import format_duration
-from playwatch.config.routes import may_take
+from playwatch.config.routes import may_know, may_take
 from playwatch.core.rules import NoDataPolicy, Severity, Threshold
 from playwatch.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from playwatch.config.channels import ChannelSettings
+    from playwatch.config.matching import Pattern
     from playwatch.config.schema import Settings
     from playwatch.core.metrics import Metric
     from playwatch.core.rules import Rule
@@ -35,6 +38,7 @@ def findings(settings: Settings) -> list[Problem]:
     found = [
         *_empty(settings),
         *_deaf_channels(settings),
+        *_blind_filters(settings),
         *_same_channels(settings),
         *_unheard(settings),
         *_same_rules(settings),
@@ -68,10 +72,12 @@ def _empty(settings: Settings) -> Iterator[Problem]:
 
 
 def _deaf_channels(settings: Settings) -> Iterator[Problem]:
-    rules = settings.core_rules()
+    rules = everything_watched(settings)
     for channel in settings.channels:
         if not rules or any(may_take(channel, rule) for rule in rules):
             continue
+        if any(pattern.include for _, pattern in _blind(channel, rules)):
+            continue  # which says more
         raised = {rule.alert_type.value for rule in rules}
         if channel.alert_types != "all" and channel.alert_types not in raised:
             message = f"takes {channel.alert_types} incidents only, and no rule raises one"
@@ -80,6 +86,30 @@ def _deaf_channels(settings: Settings) -> Iterator[Problem]:
             message = "takes no incident that a rule can raise"
             hint = "see its filters, and playwatch config routes"
             yield _finding(settings, "channel", channel.name, message, hint)
+
+
+def _blind_filters(settings: Settings) -> Iterator[Problem]:
+    """Find filters of channels over dimensions that no incident for them has."""
+    rules = everything_watched(settings)
+    for channel in settings.channels if rules else ():
+        for name, pattern in _blind(channel, rules):
+            effect = "it holds nothing back"
+            if pattern.include:
+                effect = "it lets nothing pass"
+            message = f"where filters by {name}, which no rule that it hears groups by: {effect}"
+            hint = f"write {name} into the by of a rule, or take it out of the filter"
+            yield _finding(settings, "channel", channel.name, message, hint)
+
+
+def _blind(channel: ChannelSettings, rules: Iterable[Rule]) -> list[tuple[str, Pattern]]:
+    """Return the filters of a channel over dimensions that no incident for it has."""
+    types = {channel.alert_types} if channel.alert_types != "all" else {"anomaly", "threshold"}
+    heard = [rule for rule in rules if rule.alert_type.value in types]
+    return [
+        (name, pattern)
+        for name, pattern in channel.where.items()
+        if heard and not any(may_know(rule, name) for rule in heard)
+    ]
 
 
 def _same_channels(settings: Settings) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.routing import ALL_TYPES, ANY_METRIC, ANY_RULE, Route
-from playwatch.core.rules import AlertType, Severity, Threshold
+from playwatch.core.rules import AlertType, Anomaly, Severity, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,10 +86,18 @@ def refusal(channel: ChannelSettings, incident: Incident) -> str:
 def may_take(channel: ChannelSettings, rule: Rule) -> bool:
     """Return whether a channel takes any incident that a rule could open."""
     group = tuple((name, value) for name in rule.by if (value := _only_value(rule, name)))
-    open_to = {name for name in rule.by if name not in dict(group)}
     said = refusal(channel, specimen(rule, _gravest(rule), dict(group)))
     kind, _, names = said.partition(": ")
-    return not said or (kind == "where" and set(names.split(", ")) <= open_to)
+    if kind != "where":
+        return not said
+    return all(may_know(rule, name) and name not in dict(group) for name in names.split(", "))
+
+
+def may_know(rule: Rule, dimension: str) -> bool:
+    """Return whether an incident of a rule can have a dimension that a channel's filter sees."""
+    if isinstance(rule.condition, Anomaly) and rule.condition.groupings is None:
+        return True
+    return dimension in rule.by
 
 
 def listeners(
