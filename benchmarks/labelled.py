@@ -8,24 +8,23 @@ each metric) and labels ``y``, which only the trainer reads.
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from playwatch_models.detector import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
-    from playwatch_models.detector import Detector
+Floats = NDArray[np.float64]
 
-    Floats = NDArray[np.float64]
-
-__all__ = ["Column", "Series", "columns_of", "read_index", "replay"]
+__all__ = ["Column", "Series", "Stepper", "columns_of", "labels_of", "read_index", "replay"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,10 +103,12 @@ def columns_of(series: Series) -> list[Column]:
     return [Column(series, series.time_s, value) for value in series.values.T]
 
 
+Stepper = Callable[[int, Intervals], Floats]
+"""Scores an interval of the first so many columns; takes the row number too."""
+
+
 def replay(
-    columns: Sequence[Column],
-    opened: Callable[[int], Detector],
-    watch: Callable[[int], None] | None = None,
+    columns: Sequence[Column], opened: Callable[[int, Sequence[Column]], Stepper]
 ) -> list[Floats]:
     """Return the score of every row of every column, each by the rows before it alone.
 
@@ -116,9 +117,8 @@ def replay(
     columns
         Groups; those of one step are stepped together, by row number.
     opened
-        Opens a detector for a step in seconds.
-    watch
-        Is told how many rows of a step are done, now and then.
+        Opens what scores the columns of a step in seconds, whose groups are numbered in
+        the order given: longest first.
     """
     scores = [np.zeros(len(column.value)) for column in columns]
     for step_s in sorted({column.series.step_s for column in columns}):
@@ -126,19 +126,14 @@ def replay(
             (i for i, column in enumerate(columns) if column.series.step_s == step_s),
             key=lambda i: -len(columns[i].value),
         )
-        detector = opened(step_s)
-        detector.resize(len(order), np.full(len(order), -1, np.int32))
-        _play([columns[i] for i in order], [scores[i] for i in order], detector, watch)
+        some = [columns[i] for i in order]
+        for i, score in zip(order, _play(some, opened(step_s, some)), strict=True):
+            scores[i] = score
     return scores
 
 
-def _play(
-    columns: Sequence[Column],
-    scores: Sequence[Floats],
-    detector: Detector,
-    watch: Callable[[int], None] | None,
-) -> None:
-    """Step through columns of falling length; ``scores`` are filled in."""
+def _play(columns: Sequence[Column], stepper: Stepper) -> list[Floats]:
+    """Step through columns of falling length and return their scores."""
     longest, width = len(columns[0].value), len(columns)
     at = np.zeros((longest, width), np.int64)
     value, views = np.zeros((2, longest, width))
@@ -149,12 +144,9 @@ def _play(
         value[: len(end_s), i] = column.value
         views[: len(end_s), i] = np.nan if column.views is None else column.views
     out = np.zeros((longest, width))
-    group, free = np.arange(width, dtype=np.int32), np.zeros(width, np.bool_)
+    group = np.arange(width, dtype=np.int32)
     for row in range(longest):
         some = int(np.searchsorted(-lengths, -row, side="left"))
         intervals = Intervals(group[:some], at[row, :some], value[row, :some], views[row, :some])
-        if watch is not None:
-            watch(row)
-        out[row, :some] = detector.step(intervals, free[:some]).score
-    for i, score in enumerate(scores):
-        score[:] = out[: len(score), i]
+        out[row, :some] = stepper(row, intervals)
+    return [out[:length, i].copy() for i, length in enumerate(lengths)]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from playwatch_models.table import rows_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -69,14 +71,23 @@ class Profile:
         time_s
             For each its time in seconds since the epoch.
         """
-        phase = (time_s % _DAY_S) / self._width_s - 0.5
+        is_one = len(time_s) > 0 and bool((time_s == time_s[0]).all())
+        time = time_s[:1] if is_one else time_s
+        phase = (time % _DAY_S) / self._width_s - 0.5
         before = np.floor(phase)
         share = (phase - before).astype(np.float32)
         left = before.astype(np.intp) % self.bins
         right = (left + 1) % self.bins
+        hour = self._hour_of(time)
+        if is_one:
+            # One time for all is the rule, and then whole rows are read.
+            where = rows_of(rows)
+            low, high = self._level[left[0], where], self._level[right[0], where]
+            known = (self._count[left[0], where] > 0) & (self._count[right[0], where] > 0)
+            return low + share * (high - low), self._deviation[hour[0], where].copy(), known
         known = (self._count[left, rows] > 0) & (self._count[right, rows] > 0)
         low, high = self._level[left, rows], self._level[right, rows]
-        return low + share * (high - low), self._deviation[self._hour_of(time_s), rows], known
+        return low + share * (high - low), self._deviation[hour, rows], known
 
     def is_seasoned(self, rows: NDArray[np.int32], time_s: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether the time of the day was seen at least twice."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from playwatch_models.archive import unpack
 from playwatch_models.classes import Direction, MetricClass, Watch
 from playwatch_models.evidence import RatioDetector
 from playwatch_models.seasonal import SeasonalDetector
@@ -11,15 +14,35 @@ from playwatch_models.seasonal import SeasonalDetector
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from playwatch_models.archive import Archive
     from playwatch_models.detector import Detector
 
-__all__ = ["DETECTORS", "open_detector"]
+__all__ = ["DETECTORS", "open_detector", "shipped_model"]
+
+
+@cache
+def shipped_model() -> Archive | None:
+    """Return the trained model that came with the package, None if none did.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another version.
+    """
+    file = files("playwatch_models") / "data" / "forest.npz"
+    return unpack(file.read_bytes()) if file.is_file() else None
+
+
+def _learned(watch: Watch) -> Detector:
+    """Open the seasonal detector with the shipped forest, or by its tails alone."""
+    model = shipped_model()
+    return SeasonalDetector(watch, None if model is None else model.forest)
 
 
 DETECTORS: Mapping[MetricClass, Callable[[Watch], Detector]] = {
-    MetricClass.MEDIAN: SeasonalDetector,
-    MetricClass.COUNT: SeasonalDetector,
-    MetricClass.GAUGE: SeasonalDetector,
+    MetricClass.MEDIAN: _learned,
+    MetricClass.COUNT: _learned,
+    MetricClass.GAUGE: _learned,
     MetricClass.RATIO: RatioDetector,
 }
 """One line for each class of metric."""

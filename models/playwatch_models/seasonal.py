@@ -50,6 +50,8 @@ _ODD = np.float32(2.0)
 _BAND = np.float32(3.0)
 _FAR = 1e30
 _LARGEST_LOG = 80.0
+_SMALLEST = 1e-6
+"""A median below this is as good as none."""
 _THINNEST = 7.0
 _NORMAL = normal_rows()
 _F = np.float32
@@ -158,8 +160,8 @@ class SeasonalDetector:
         frozen: NDArray[np.bool_] | None,
     ) -> None:
         """Fill in the findings of one chunk, then learn it."""
-        where = rows_of(chunk.rows, self._table.size)
-        block = self._table.read(where)
+        where = rows_of(chunk.rows)
+        block = self._table.read(where, to_write=frozen is not None)
         memory = Memory.of(block)
         self._greet(memory, chunk)
         found = measure(
@@ -267,14 +269,19 @@ class SeasonalDetector:
 
     def _scaled(self, value: NDArray[np.float64]) -> Floats:
         """Return values on the scale on which their noise is even."""
-        if self._is_log:
+        if not self._is_log:
+            return value.astype(np.float32)
+        if self._watch.metric_class is MetricClass.COUNT:
             return np.log1p(np.maximum(value, 0.0)).astype(np.float32)
-        return value.astype(np.float32)
+        return np.log(np.maximum(value, _SMALLEST)).astype(np.float32)
 
     def _unscaled(self, value: Floats) -> NDArray[np.float64]:
         """Return values in the metric's own unit."""
         wide = value.astype(np.float64)
-        return np.expm1(np.minimum(wide, _LARGEST_LOG)) if self._is_log else wide
+        if not self._is_log:
+            return wide
+        raw: NDArray[np.float64] = np.exp(np.minimum(wide, _LARGEST_LOG))
+        return raw - 1 if self._watch.metric_class is MetricClass.COUNT else raw
 
 
 def _thinness(memory: Memory, views: NDArray[np.float64]) -> Floats | None:

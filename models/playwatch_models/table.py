@@ -17,10 +17,11 @@ Block = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 """Quantities by groups."""
 
 
-def rows_of(group: NDArray[np.int32], size: int) -> NDArray[np.int32] | slice:
-    """Return the groups as a slice if they are all there are, in order."""
-    whole = len(group) == size and bool((group == np.arange(size, dtype=np.int32)).all())
-    return slice(0, size) if whole else group
+def rows_of(group: NDArray[np.int32]) -> NDArray[np.int32] | slice:
+    """Return groups that follow each other as a slice, which is cheaper to read and write."""
+    first, n = int(group[0]), len(group)
+    together = int(group[-1]) - first == n - 1 and bool((np.diff(group) == 1).all())
+    return slice(first, first + n) if together else group
 
 
 class Table:
@@ -47,15 +48,26 @@ class Table:
         self._block[:, self.size : size] = self._starts[:, None]
         self.size = size
 
-    def read(self, rows: NDArray[np.int32] | slice) -> Block:
-        """Return a copy of some groups' quantities."""
+    def read(self, rows: NDArray[np.int32] | slice, *, to_write: bool = False) -> Block:
+        """Return some groups' quantities.
+
+        Parameters
+        ----------
+        to_write
+            True if they go back by `write`: a slice is then no copy.
+        """
         if isinstance(rows, slice):
-            return self._block[:, rows].copy()
-        return self._block.take(rows, axis=1)
+            return self._block[:, rows] if to_write else self._block[:, rows].copy()
+        return self._block.take(rows, axis=1, mode="clip")
 
     def write(self, rows: NDArray[np.int32] | slice, block: Block) -> None:
         """Keep what `read` gave out and the caller changed."""
-        self._block[:, rows] = block
+        if isinstance(rows, slice):
+            if not np.shares_memory(block, self._block):
+                self._block[:, rows] = block
+            return
+        for kept, new in zip(self._block, block, strict=True):
+            kept[rows] = new
 
     def forget(self, rows: NDArray[np.int32]) -> None:
         """Make some groups as new."""
