@@ -100,6 +100,12 @@ class Telemetry:
             ["channel", "result"],
             registry=registry,
         )
+        self.notification_failures = Counter(
+            "playwatch_notification_failures_total",
+            "Attempts that were not accepted, by reason.",
+            ["channel", "reason"],
+            registry=registry,
+        )
         self.notification_latency = Histogram(
             "playwatch_notification_latency_seconds",
             "From the decision to notify to the receiver's acceptance.",

@@ -216,3 +216,37 @@ async def test_channels_come_and_go_beside_an_engine_and_without_one(site: Site)
     assert entries[1]["who"] == "ann"
     assert "enabled false → true" in table
     assert key not in json.dumps(entries) + table
+
+
+async def test_a_delivery_in_trouble_says_what_was_answered_and_when_it_is_tried_next(
+    site: Site,
+) -> None:
+    site.pagerduty.fail("status", status=429, headers={"Retry-After": "250"}, times=None)
+    async with site.engine() as engine:
+        await engine.wait_to_say("subscribed")
+        await site.publish(9)
+        await engine.wait_to_say("next try in")
+        incident = await only_incident(site)
+        story = json.loads(await said_by(site, "incident", "show", incident, "--json"))
+        table = await said_by(site, "incident", "show", incident)
+        assert "next try" in table
+        site.pagerduty.faults.clear()
+        site.pagerduty.fail("status", status=400, body="no such thing", times=None)
+    (delivery,) = story["deliveries"]
+    assert delivery["status"] == "pending"
+    assert delivery["next_try_at"] > delivery["created_at"]
+    assert [one["outcome"] for one in delivery["attempts"]] == ["retry"]
+    assert "429" in delivery["attempts"][0]["detail"]
+
+    # Given up by the next engine; queued again and purged beside it.
+    async with site.engine() as engine:
+        await engine.wait_to_say("given up")
+        (dead,) = json.loads(await said_by(site, "delivery", "list", "--json"))
+        site.pagerduty.faults.clear()
+        said = await said_by(site, "delivery", "replay", dead["id"], "--author", "ann")
+        assert said == "1 delivery queued again"
+        await site.pagerduty.wait_for(lambda it: len(it.open_keys) == 1)
+        assert await said_by(site, "delivery", "purge", dead["id"]) == "0 deliveries forgotten"
+    (entry,) = json.loads(await said_by(site, "audit", "--json"))
+    assert (entry["what"], entry["who"][:3]) == ("deliveries replayed", "ann")
+    assert entry["after"] == {"deliveries": [dead["id"]]}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from playwatch.channels.http import Fault
 from playwatch.channels.keys import redacted
 from playwatch.channels.wording import one_line, shortened
-from playwatch.core.deliveries import Misconfigured, Retry
+from playwatch.core.deliveries import Cause, Misconfigured, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,7 @@ def passing(answer: Answer, host: str, said: str) -> Retry | None:
         answer.retry_after_s,
         is_rate_limit=answer.status == TOO_MANY,
         is_ambiguous=answer.is_ambiguous or answer.status in _GATEWAY,
+        cause=Cause.RATE_LIMITED if answer.status == TOO_MANY else Cause.SERVER,
     )
 
 
@@ -56,7 +57,8 @@ def unanswered(failure: Failure) -> Attempt:
     }.get(failure.fault)
     if advice is not None:
         return Misconfigured(f"{failure.reason}: {advice}")
-    return Retry(failure.reason, is_ambiguous=failure.is_ambiguous)
+    cause = Cause.TIMEOUT if failure.is_timeout else Cause.NETWORK
+    return Retry(failure.reason, is_ambiguous=failure.is_ambiguous, cause=cause)
 
 
 def redirected(host: str, said: str) -> Misconfigured:

@@ -44,12 +44,15 @@ class Failure:
         True when the receiver may have it: the request went out.
     is_stale
         True when a kept connection was gone before any byte came back.
+    is_timeout
+        True when it was waited for for too long.
     """
 
     fault: Fault
     reason: str
     is_ambiguous: bool = False
     is_stale: bool = False
+    is_timeout: bool = False
 
 
 _REFUSING_STATUSES: Final = range(400, 500)
@@ -81,7 +84,11 @@ def failure_of(error: Exception, host: str, *, was_reused: bool) -> Failure:
     else:
         text = f"the request to {host} failed ({type(error).__name__})"
     return Failure(
-        Fault.NETWORK, text, is_ambiguous=True, is_stale=was_reused and isinstance(error, cut)
+        Fault.NETWORK,
+        text,
+        is_ambiguous=True,
+        is_stale=was_reused and isinstance(error, cut),
+        is_timeout=isinstance(error, TimeoutError),
     )
 
 
@@ -131,7 +138,7 @@ def _unreachable(error: Exception, host: str) -> Failure:
 
 
 def _too_slow(_: Exception, host: str) -> Failure:
-    return Failure(Fault.NETWORK, f"no connection to {host} in time")
+    return Failure(Fault.NETWORK, f"no connection to {host} in time", is_timeout=True)
 
 
 # The first that fits; a special case stands before its general one.

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from playwatch.core.deliveries import DeliveryStatus
+
 if TYPE_CHECKING:
+    from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
     from playwatch.ports import IncidentStory
 
@@ -82,6 +85,13 @@ def _anomaly(incident: Incident) -> Document:
     }
 
 
+def next_try(delivery: Delivery) -> str | None:
+    """Return when a delivery is tried next; None when it is not, or at once."""
+    if delivery.status is not DeliveryStatus.PENDING:
+        return None
+    return moment(delivery.not_before_at or None)
+
+
 def story_document(story: IncidentStory) -> Document:
     """Return an incident with its deliveries, decisions and remarks."""
     return {
@@ -94,6 +104,8 @@ def story_document(story: IncidentStory) -> Document:
                 "status": delivery.status.value,
                 "severity": delivery.incident.severity.word,
                 "created_at": moment(delivery.created_at),
+                "next_try_at": next_try(delivery),
+                "reason": delivery.reason,
                 "attempts": [
                     {
                         "at": moment(record.at),

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from playwatch.cli.documents import moment
 from playwatch.config.quantities import format_duration
+from playwatch.core.deliveries import DeliveryStatus
 from playwatch.core.explained import explained
 
 if TYPE_CHECKING:
@@ -75,8 +76,6 @@ def story_tables(story: IncidentStory) -> None:
     for delivery in story.deliveries:
         attempts = [record for record in story.attempts if record.delivery.id == delivery.id]
         what = f"{delivery.action.value} {delivery.incident.severity.word}"
-        if not attempts:
-            table.add_row(what, escape(delivery.channel), delivery.status.value, "", "", "", "")
         for record in attempts:
             table.add_row(
                 what,
@@ -87,6 +86,9 @@ def story_tables(story: IncidentStory) -> None:
                 f"{record.duration_ms:.0f} ms",
                 escape(record.detail),
             )
+        if delivery.status is DeliveryStatus.PENDING:
+            at = _clock(delivery.not_before_at, "%H:%M:%S") if delivery.not_before_at else "now"
+            table.add_row(what, escape(delivery.channel), "pending", at, "next try", "", "")
     console.print(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -86,6 +86,20 @@ class Sent:
     answer: str = ""
 
 
+class Cause(Enum):
+    """Why an attempt has to be made again."""
+
+    RATE_LIMITED = "rate_limited"
+    """The receiver wants fewer messages."""
+    SERVER = "server_error"
+    """The receiver is not well."""
+    TIMEOUT = "timeout"
+    """No answer came in time."""
+    NETWORK = "network"
+    """No connection, or one that was cut."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """It may work later.
@@ -101,12 +115,15 @@ class Retry:
     is_ambiguous
         True when the receiver may have accepted it: the request went out and
         no answer came back.
+    cause
+        What kind of failure it was, to count it.
     """
 
     reason: str
     after_s: float | None = None
     is_rate_limit: bool = False
     is_ambiguous: bool = False
+    cause: Cause = field(default=Cause.OTHER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

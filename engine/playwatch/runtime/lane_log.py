@@ -26,6 +26,13 @@ def outcome_of(attempt: Attempt) -> str:
     return _OUTCOMES[type(attempt)]
 
 
+def reason_of(attempt: Attempt) -> str:
+    """Return the word for why an attempt was not accepted; empty when it was."""
+    if isinstance(attempt, Retry):
+        return attempt.cause.value
+    return _REASONS[type(attempt)]
+
+
 class LaneLog:
     """Counts and tells what becomes of the deliveries of one channel.
 
@@ -101,6 +108,8 @@ class LaneLog:
         """Count an attempt and log what it means for its delivery."""
         name = self._name
         self._telemetry.notifications.labels(name, outcome_of(attempt)).inc()
+        if reason := reason_of(attempt):
+            self._telemetry.notification_failures.labels(name, reason).inc()
         if following.status is not DeliveryStatus.PENDING:
             self._expected.pop(following.id, None)
         self._judge(attempt)
@@ -146,3 +155,4 @@ _OUTCOMES: Final = {
     Rejected: "rejected",
     Misconfigured: "misconfigured",
 }
+_REASONS: Final = {Sent: "", Rejected: "client_error", Misconfigured: "misconfigured"}
