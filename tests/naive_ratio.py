@@ -49,6 +49,7 @@ class Series:
     window_views: float = 0.0
     scatter: list[float] = field(default_factory=lambda: [0.0] * 4)
     weight: list[float] = field(default_factory=lambda: [0.0] * 4)
+    mean: list[float] = field(default_factory=lambda: [0.0] * 4)
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
     at: int | None = None
     seen: int = 0
@@ -105,6 +106,7 @@ class NaiveRatio:
             one.parent = self.series[parent] if parent >= 0 else None
         self.class_rate = 0.01
         self.class_spread = [0.02] * 4
+        self.class_cluster = [0.1] * 4
         self.class_hour = -1
 
     def step(self, at: int, value: list[float], views: list[float]) -> list[float]:
@@ -130,14 +132,14 @@ class NaiveRatio:
         self.class_rate = (sum(s.level_failures for s in self.series) + 1) / (
             sum(s.level_views for s in self.series) + 100
         )
-        self.class_spread = [
-            max(
-                1e-4,
-                (sum(s.scatter[j] for s in self.series) + 20 * w * 0.02)
-                / (sum(s.weight[j] for s in self.series) + 20 * w),
-            )
-            for j, w in enumerate(WINDOWS)
-        ]
+        for j, w in enumerate(WINDOWS):
+            small = [s for s in self.series if s.seen > 0 and s.weight[j] < s.mean[j]]
+            large = [s for s in self.series if s not in small]
+            top = sum(s.scatter[j] for s in large) + 20 * w * 0.02
+            self.class_spread[j] = max(1e-4, top / (sum(s.weight[j] for s in large) + 20 * w))
+            top = sum(s.scatter[j] for s in small) + 20 * w * 0.1
+            cluster = top / (sum(s.mean[j] for s in small) + 20 * w)
+            self.class_cluster[j] = min(5.0, max(0.0, cluster))
 
     def _open_hour(self, one: Series, hour: int) -> None:
         one.lent_rate = self.class_rate
@@ -159,20 +161,18 @@ class NaiveRatio:
         recent = (s.recent_failures + 15) / (s.recent_expected + 15)
         rate = min(0.6, seasonal * max(recent, 1.0))
         expected = views * rate
-        spread = [
-            max(1e-4, (s.scatter[j] + 20 * w * self.class_spread[j]) / (s.weight[j] + 20 * w))
-            for j, w in enumerate(WINDOWS)
-        ]
         unsure = 1 / (1 + s.level_failures)
 
         windows = [
             ((1 - 1 / w) * k + failures, (1 - 1 / w) * m + expected)
             for w, (k, m) in zip(WINDOWS, s.windows, strict=True)
         ]
+        spread = [self._spread(s, j, (2 - 1 / WINDOWS[j]) * m) for j, (_, m) in enumerate(windows)]
         burst = max(
             tail(k, m, spread[j] + unsure, 1 - 1 / WINDOWS[j]) for j, (k, m) in enumerate(windows)
         )
-        normal = expected * (1 + math.sqrt(max(spread[2], spread[3]) + unsure))
+        wander = math.sqrt(max(spread[2], spread[3])) + 3 * math.sqrt(unsure)
+        normal = expected * (1 + wander)
         apart = min(1.0, (1 + expected * spread[0]) / (1 + 10 * expected * spread[2]))
         sums = []
         for old, (times, plus) in zip(s.sums, RAISED, strict=True):
@@ -189,6 +189,12 @@ class NaiveRatio:
         s.windows, s.sums, s.window_views, s.at = windows, sums, window_views, at
         self._recover(s, score, windows, [spread[0] + unsure, spread[1] + unsure])
         return score
+
+    def _spread(self, s: Series, j: int, expected: float) -> float:
+        expected = max(expected, 1e-6)
+        credit = 20 * WINDOWS[j] * expected / (1 + expected)
+        believed = self.class_spread[j] + self.class_cluster[j] / expected
+        return max(1e-4, (s.scatter[j] + credit * believed) / (s.weight[j] + credit))
 
     def _age(self, s: Series, at: int) -> None:
         if s.at is None:
@@ -215,7 +221,7 @@ class NaiveRatio:
     ) -> None:
         if views <= 0:
             return
-        s.doubted = s.doubted + 1 if score > 3 else 0
+        s.doubted = s.doubted + 1 if score > 3 and s.seen >= 180 else 0
         is_new_normal = s.doubted * self.step_s > 6 * 3600
         if s.doubted and not is_new_normal:
             return
@@ -237,6 +243,7 @@ class NaiveRatio:
             weight = 1 / (1 + due) ** 2
             s.scatter[j] = (1 - 1 / 4320) * s.scatter[j] + weight * (squared - due)
             s.weight[j] = (1 - 1 / 4320) * s.weight[j] + weight * due**2
+            s.mean[j] = (1 - 1 / 4320) * s.mean[j] + weight * due
         s.seen += 1
 
     def _recover(

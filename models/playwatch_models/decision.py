@@ -50,8 +50,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Calls", "Decider"]
 
-REFERENCE: Final = 1.5
+REFERENCE: Final = 2.0
 """Powers of ten that a score must exceed to add to the sum."""
+DEPENDENT: Final = 10
+"""Neighbouring scores look at the same past; so many of them count for one."""
 BEYOND: Final = 0.5
 """How far the sum may go beyond what opens, so that it ends soon when calm returns."""
 CALM: Final = 1.0
@@ -241,7 +243,7 @@ class Decider:
         score = np.where(is_judged, findings.score, 0.0)
         groups = self._groups.take(findings.group)
         most = self._tail.strength(level) + BEYOND
-        added = np.clip(groups.total + score - REFERENCE, 0.0, most)
+        added = np.clip(groups.total + (score - REFERENCE) / DEPENDENT, 0.0, most)
         groups.total = np.where(is_judged, added, groups.total)
         strength = np.maximum(score, groups.total)
         rarity = np.where(is_judged, self._tail.rarity(strength), 0.0)

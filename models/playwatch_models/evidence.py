@@ -42,7 +42,7 @@ import numpy as np
 
 from playwatch_models.classes import Direction
 from playwatch_models.detector import Evidence, Findings, Intervals
-from playwatch_models.dispersion import EFFECTIVE, FIRST_SPREAD, KEEP, class_spread, learn_scatter
+from playwatch_models.dispersion import EFFECTIVE, KEEP, ClassNoise, learn_scatter
 from playwatch_models.rates import HOUR_MS, learn_rates, recent_factor, turn_hour
 from playwatch_models.ratio_state import WINDOWS, RatioState
 from playwatch_models.weighing import DOUBT, LEARN_INTERVALS, Weighed, age, recover, weigh
@@ -61,6 +61,8 @@ BLOCK: Final = 8192
 """Rows at a time, so that what is worked on stays in the cache."""
 FIRST_RATE: Final = 0.01
 """What a class is taken for before it has been seen."""
+DOUBT_INTERVALS: Final = 180
+"""Before so many intervals a surprise is more likely about the expectation."""
 LONGEST_FREEZE_S: Final = 6 * 3600.0
 CLIPPED_TIMES: Final = 1.5
 CLIPPED_DEVIATIONS: Final = 3.0
@@ -94,7 +96,7 @@ class RatioDetector:
         self._groups = 0
         self._parents: NDArray[np.int32] = np.zeros(0, np.int32)
         self._class_rate = FIRST_RATE
-        self._class_spread = np.full((WINDOWS, 1), FIRST_SPREAD, np.float32)
+        self._noise = ClassNoise.first()
         self._class_hour = -1
 
     def resize(self, groups: int, parents: NDArray[np.int32]) -> None:
@@ -145,7 +147,8 @@ class RatioDetector:
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the whole state as named arrays, for a snapshot."""
-        of_class = np.array([self._class_rate, *self._class_spread[:, 0]], np.float64)
+        noise = (*self._noise.spread[:, 0], *self._noise.cluster[:, 0])
+        of_class = np.array([self._class_rate, *noise], np.float64)
         return {
             **self._state.columns(self._groups),
             "class_means": of_class,
@@ -162,7 +165,7 @@ class RatioDetector:
         """
         of_groups = dict(columns)
         means, hour = of_groups.pop("class_means", None), of_groups.pop("class_hour", None)
-        if means is None or hour is None or means.shape != (1 + WINDOWS,) or hour.shape != (1,):
+        if means is None or hour is None or means.shape != (1 + 2 * WINDOWS,) or hour.shape != (1,):
             message = "the columns class_means and class_hour are not those of this detector"
             raise ValueError(message)
         if not np.isfinite(means).all():
@@ -170,7 +173,8 @@ class RatioDetector:
             raise ValueError(message)
         self._state = RatioState.restored(of_groups)
         self._class_rate = float(means[0])
-        self._class_spread = means[1:, None].astype(np.float32)
+        spread, cluster = means[1:].astype(np.float32).reshape(2, WINDOWS, 1)
+        self._noise = ClassNoise(spread, cluster)
         self._class_hour = int(hour[0])
         self._groups = len(self._state)
         parents = np.full(self._groups, -1, np.int32)
@@ -187,7 +191,7 @@ class RatioDetector:
         if newest > self._class_hour:
             whole = self._state
             self._class_hour = newest
-            self._class_spread = class_spread(whole)
+            self._noise.update(whole)
             failures = float(whole.level_failures.sum(dtype=np.float64))
             views = float(whole.level_views.sum(dtype=np.float64))
             self._class_rate = (failures + 1) / (views + 1 / FIRST_RATE)
@@ -208,7 +212,7 @@ class RatioDetector:
             self._middle(intervals),
             share,
             intervals.views,
-            self._class_spread,
+            self._noise,
             self._step_s,
         )
 
@@ -253,7 +257,8 @@ class RatioDetector:
         frozen: NDArray[np.bool_],
     ) -> None:
         """Move the memory by one closed interval."""
-        is_doubted = weighed.is_known & (frozen | (weighed.score > DOUBT))
+        is_surprising = (weighed.score > DOUBT) & (block.seen >= DOUBT_INTERVALS)
+        is_doubted = weighed.is_known & (frozen | is_surprising)
         waited = np.where(weighed.is_known, 0, block.doubted)
         block.doubted = np.where(is_doubted, block.doubted + 1, waited).astype(np.float32)
         is_new_normal = block.doubted * self._step_s > LONGEST_FREEZE_S

@@ -40,6 +40,7 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
     "window_views": ((), np.float32),
     "scatter": ((WINDOWS,), np.float32),
     "scatter_weight": ((WINDOWS,), np.float32),
+    "scatter_mean": ((WINDOWS,), np.float32),
     "sums": ((SHIFTS,), np.float32),
     "sums_since": ((), np.int64),
     "at": ((), np.int64),
@@ -79,8 +80,9 @@ class RatioState:
         Counts over each window, shape ``(WINDOWS, groups)``.
     window_views
         Views in the longest window.
-    scatter, scatter_weight
-        Squared deviation beyond counting noise, and its weight, per window.
+    scatter, scatter_weight, scatter_mean
+        Squared deviation beyond counting noise, and squared and plain mean on
+        the same scale, per window.
     sums, sums_since
         Cumulative sums against each shift; when the present excess began.
     at
@@ -107,6 +109,7 @@ class RatioState:
     window_views: Floats
     scatter: Floats
     scatter_weight: Floats
+    scatter_mean: Floats
     sums: Floats
     sums_since: NDArray[np.int64]
     at: NDArray[np.int64]

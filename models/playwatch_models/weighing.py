@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from playwatch_models.dispersion import KEEP, spread
+from playwatch_models.dispersion import EFFECTIVE, KEEP, spread
 from playwatch_models.rates import HIGHEST_RATE, recent_factor, seasonal_rate
 from playwatch_models.ratio_state import NEVER
 from playwatch_models.surprise import DECADE, shift_nats, tail_nats
@@ -19,6 +19,7 @@ from playwatch_models.surprise import DECADE, shift_nats, tail_nats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from playwatch_models.dispersion import ClassNoise
     from playwatch_models.ratio_state import Floats, RatioState
 
 __all__ = ["DOUBT", "LEARN_INTERVALS", "Weighed", "age", "recover", "weigh"]
@@ -43,6 +44,8 @@ SUM_PENALTY: Final = 1.0
 
 LEARNING_CREDIT: Final = 1.0
 """Failures that halve the uncertainty of a level never seen."""
+UNSURE_DEVIATIONS: Final = 3.0
+"""How far off the expectation itself may be before sums take it for a rise."""
 CERTAINTY: Final = 3.0
 """Powers of ten that all views failing must reach, or they are too few."""
 RECOVERED_NATS: Final = 7.0
@@ -94,7 +97,7 @@ def weigh(
     middle: NDArray[np.int64],
     share: NDArray[np.float64],
     views: NDArray[np.float64],
-    of_class: Floats,
+    noise: ClassNoise,
     step_s: float,
 ) -> Weighed:
     """Compare an interval with what was expected of it; changes nothing.
@@ -107,8 +110,8 @@ def weigh(
         Failed views as a fraction; outside 0 to 1 and NaN are not judged.
     views
         Views; 0 and NaN are not judged.
-    of_class
-        Spread to believe in without evidence, shape ``(WINDOWS, 1)``.
+    noise
+        What to believe of the scatter without evidence.
     """
     with np.errstate(invalid="ignore"):
         is_known = (views > 0) & (share >= 0) & (share <= 1) & np.isfinite(views)
@@ -118,10 +121,10 @@ def weigh(
     rate = np.minimum(seasonal[2] * np.maximum(recent_factor(state), 1), HIGHEST_RATE)
     expected = counted * rate
 
-    known = spread(state, of_class)
     uncertainty = LEARNING_CREDIT / (LEARNING_CREDIT + state.level_failures)
     seen = KEEP * state.window_failures + failures
     due = KEEP * state.window_expected + expected
+    known = spread(state, EFFECTIVE * due, noise)
     burst = tail_nats(seen, due, known + uncertainty, KEEP).max(axis=0) / DECADE
     sums = _summed(state, failures, expected, counted, known, uncertainty, step_s)
     drift = sums.max(axis=0) / DECADE - SUM_PENALTY
@@ -158,7 +161,7 @@ def _summed(
     step_s: float,
 ) -> Floats:
     """Return the cumulative sums with this interval, shape ``(SHIFTS, n)``."""
-    wander = np.sqrt(np.maximum(known[2], known[3]) + uncertainty)
+    wander = np.sqrt(np.maximum(known[2], known[3])) + UNSURE_DEVIATIONS * np.sqrt(uncertainty)
     normal = expected * (1 + wander)
     raised = TIMES + PLUS * views / np.maximum(normal, 1e-9)
     nats = shift_nats(failures, normal, raised, known[0] + uncertainty)

@@ -44,7 +44,7 @@ def test_strong_evidence_opens_at_once() -> None:
 
 
 def test_weak_evidence_adds_up() -> None:
-    said = calls(deciding(), *[2.5] * 8)
+    said = calls(deciding(), *[3.5] * 60)
 
     assert said[0] == Call.HOLD
     assert said[-1] == Call.BREACH
