@@ -73,6 +73,7 @@ class Fleet:
     expected: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
+        """Make room for the past."""
         leaves = len(self.properties[0].views)
         self.views = np.zeros((len(self.properties), leaves))
         self.observed = np.zeros((LOOK_BACK, len(self.properties), leaves))
@@ -123,6 +124,8 @@ def played(fleet: Fleet, audience: Audience, seed: int) -> Iterator[tuple[int, I
             groups.append(np.arange(place * size, (place + 1) * size, dtype=np.int32))
             views.append(rolled_up(batch[0], audience.sizes))
             failures.append(rolled_up(batch[1], audience.sizes))
+        if not groups:
+            continue
         seen = np.concatenate(views)
         group = np.concatenate(groups)
         yield (
@@ -280,6 +283,7 @@ def summed_up(fleet: Fleet, audience: Audience, budget: Budget, book: list[Page]
         for (place, fault), one in first.items()
     ]
     false = len(counted) - len(real)
+    hit = [one.affected for one in real]
     return {
         "series": len(fleet.properties) * fleet.per_property,
         "weeks": round(weeks, 2),
@@ -300,9 +304,7 @@ def summed_up(fleet: Fleet, audience: Audience, budget: Budget, book: list[Page]
         ),
         "median_delay_minutes": float(np.median(delays)) if delays else None,
         "median_delay_views": round(float(np.median(views))) if views else None,
-        "median_viewers_hit_per_page": round(
-            float(np.median([0, *(p.affected for p in real)][bool(real) :]))
-        ),
+        "median_viewers_hit_per_page": round(float(np.median(hit))) if hit else None,
     }
 
 
