@@ -52,6 +52,16 @@ class Telemetry:
             "Samples older than the window of a rule that watches them.",
             registry=registry,
         )
+        self.newest_at = Gauge(
+            "playwatch_newest_sample_timestamp_seconds",
+            "Time of the newest sample that was counted.",
+            registry=registry,
+        )
+        self.ingest_lag = Gauge(
+            "playwatch_ingest_lag_seconds",
+            "Age of the newest sample of the last read when it arrived.",
+            registry=registry,
+        )
         self.sequence_gaps = Counter(
             "playwatch_sequence_gaps_total",
             "Sequence numbers that never arrived, over all sources.",

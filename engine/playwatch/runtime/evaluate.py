@@ -28,6 +28,7 @@ from playwatch.core.refusals import Reason, Refused
 from playwatch.core.rules import AlertType
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
+from playwatch.runtime.counting import count_read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
@@ -229,7 +230,10 @@ class Evaluator:
         self._heard(intaken.heard)
         step = self._pipeline.take(intaken.batch, now)
         self._telemetry.evaluation.observe((self._clock.monotonic_ms() - now.monotonic_ms) / 1000)
-        self._count(intaken, step, now)
+        count_read(self._telemetry, intaken, step, now)
+        self._telemetry.series.set(len(self._pipeline.series))
+        if intaken.rejected:
+            self._refusals.note(intaken, now)
         if (settled := self._pipeline.settled) is not None:
             self.keep(settled)
         await self._conclude(step)
@@ -250,22 +254,6 @@ class Evaluator:
             log.exception("codec %s failed on a message of %s", message.codec, message.topic)
             detail = f"internal error: {type(error).__name__}"
             self._intake.refuse(Refused(Reason.MALFORMED, detail))
-
-    def _count(self, intaken: Intaken, step: Step, now: Instant) -> None:
-        telemetry = self._telemetry
-        for codec, count in intaken.received.items():
-            telemetry.samples_received.labels(codec).inc(count)
-        for reason, count in intaken.rejected.items():
-            telemetry.samples_rejected.labels(reason.value).inc(count)
-        if intaken.rejected:
-            self._refusals.note(intaken, now)
-        if intaken.repeated:
-            telemetry.samples_repeated.inc(intaken.repeated)
-        if intaken.gaps:
-            telemetry.sequence_gaps.inc(intaken.gaps)
-        if step.late:
-            telemetry.samples_late.inc(step.late)
-        telemetry.series.set(len(self._pipeline.series))
 
     async def _conclude(self, step: Step) -> None:
         """Commit what a step decided, tell the outbox, and say what happened."""

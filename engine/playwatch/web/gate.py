@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from playwatch.web.callers import ANONYMOUS, CALLER, Caller, Role, Tokens
+from playwatch.web.contract import is_text
 from playwatch.web.limits import Limits
 from playwatch.web.names import Names
 from playwatch.web.problems import ProblemError
@@ -85,6 +86,7 @@ class Gate:
         if request.path != "/-/healthy":  # a probe knows this machine by any name
             self._names.check_host(request)
         self._names.check_origin(request)
+        _check_text(request)
         request[CALLER] = caller = self._caller(request)
         self._check_role(request, caller)
         if request.method not in _SAFE:
@@ -152,6 +154,16 @@ class Gate:
         except TimeoutError:
             message = f"the body did not arrive within {self.limits.body_s:.0f} s"
             raise ProblemError(408, message) from None
+
+
+def _check_text(request: web.Request) -> None:
+    """Refuse what no name can be: a text without a spelling in UTF-8, or with a NUL."""
+    if not is_text(request.path):
+        raise web.HTTPNotFound
+    for name, value in request.query.items():
+        if not is_text(name) or not is_text(value):
+            message = "the query is not text in UTF-8"
+            raise ProblemError(400, message)
 
 
 def _no_token(status: int) -> ProblemError:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from playwatch.config.quantities import split_address
 from playwatch.errors import ListenError
+from playwatch.web.problems import problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -70,7 +71,7 @@ class _Client(web.RequestHandler):
         if status >= web.HTTPInternalServerError.status_code:
             return super().handle_error(request, status, exc, message)
         log.debug("not a request, from %s: %s", request.remote, message)
-        answer = web.Response(status=status, text="That is not a request.\n")
+        answer = problem(status, "this is no request that a server could read")
         answer.force_close()
         return answer
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery, Ranking
-from playwatch.web.contract import answer, asked_of, id_of
+from playwatch.web.contract import answer, asked_of
 from playwatch.web.mux_documents import (
     RANKINGS,
     SEVERITIES,
@@ -59,14 +59,14 @@ class MuxIncidents:
     async def related(self, request: web.Request) -> web.StreamResponse:
         """Answer with a page of what is related to an incident."""
         asked = asked_of(request, RelatedAsked, is_strict=False)
-        name = id_of(request)
+        name = request.match_info["id"]
         if await self._store.incident(name) is None:
             raise _unknown()
         return await self._page(asked, related_to=name)
 
     async def one(self, request: web.Request) -> web.StreamResponse:
         """Answer with one incident."""
-        name = id_of(request)
+        name = request.match_info["id"]
         story = await self._store.incident(name)
         if story is None:
             raise _unknown()
