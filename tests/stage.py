@@ -12,7 +12,7 @@ from playwatch.core.metrics import Catalogue
 from playwatch.core.pipeline import Pipeline
 from playwatch.core.routing import Route
 from playwatch.core.rules import Bound, Comparison, NoData, Rule, Severity, Threshold, Tier
-from playwatch.core.samples import Instant, SampleBatch
+from playwatch.core.samples import FEW, Instant, SampleBatch
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable, canonical_dimensions
 from playwatch.core.snapshots import copy_state, pack, restore
@@ -94,7 +94,8 @@ def a_rule(
 class Stage:
     """Rules at work; every step's news is kept, as a store would."""
 
-    def __init__(self, *rules: Rule, routes: tuple[Route, ...] = (ONCALL,)) -> None:
+    def __init__(self, *rules: Rule, routes: tuple[Route, ...] = (ONCALL,), few: int = FEW) -> None:
+        self.few = few
         self.rules = rules
         self.routes = routes
         self.catalogue = Catalogue()
@@ -110,7 +111,9 @@ class Stage:
     def _fresh(self) -> None:
         self.series = SeriesTable()
         self.sequences = SequenceTracker()
-        self.pipeline = Pipeline(self.catalogue, self.series, self.rules, self.routes, "here")
+        self.pipeline = Pipeline(
+            self.catalogue, self.series, self.rules, self.routes, "here", few=self.few
+        )
 
     @property
     def now(self) -> Instant:

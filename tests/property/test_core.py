@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from playwatch.core.rules import Rule
     from playwatch.core.watches import Watch
 
+PATHS = st.sampled_from([0, 2, 24])
+"""Samples go through columns, through both, or through the loop."""
+
 
 def turn_of(change: Change, incident: Incident) -> Turn:
     return Turn(
@@ -86,8 +89,8 @@ def assert_alike(fast: Watch, slow: NaiveWatch, monotonic_ms: int) -> None:
         assert slow.lives[key].tier == fast.phases.tier[group[i]]
 
 
-def assert_equal(its_rules: list[Rule], stream: list[Happening]) -> None:
-    stage = Stage(*its_rules)
+def assert_equal(its_rules: list[Rule], stream: list[Happening], few: int) -> None:
+    stage = Stage(*its_rules, few=few)
     slow = NaivePipeline(stage.catalogue, its_rules)
     for happening in stream:
         stage.sleep(happening.after_ms / 1000)
@@ -105,12 +108,16 @@ def assert_equal(its_rules: list[Rule], stream: list[Happening]) -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(rules(), streams())
-def test_fast_equals_naive_on_short_streams(its_rules: list[Rule], stream: list[Happening]) -> None:
-    assert_equal(its_rules, stream)
+@given(rules(), streams(), PATHS)
+def test_fast_equals_naive_on_short_streams(
+    its_rules: list[Rule], stream: list[Happening], few: int
+) -> None:
+    assert_equal(its_rules, stream, few)
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.data(), rules())
-def test_fast_equals_naive_on_long_streams(data: st.DataObject, its_rules: list[Rule]) -> None:
-    assert_equal(its_rules, data.draw(long_streams(its_rules, SEEDS)))
+@given(st.data(), rules(), PATHS)
+def test_fast_equals_naive_on_long_streams(
+    data: st.DataObject, its_rules: list[Rule], few: int
+) -> None:
+    assert_equal(its_rules, data.draw(long_streams(its_rules, SEEDS)), few)

@@ -91,7 +91,7 @@ def test_a_batch_split_anywhere_leaves_the_same_windows(
     its_rules: list[Rule], stream: list[Happening], data: st.DataObject
 ) -> None:
     """Read at the end, after the tick that forgets silent series."""
-    whole, split = Stage(*its_rules), Stage(*its_rules)
+    whole, split = Stage(*its_rules, few=0), Stage(*its_rules)
     play(whole, stream)
     for happening in stream:
         split.sleep(happening.after_ms / 1000)

@@ -28,7 +28,7 @@ from playwatch.core.verdicts import Verdict
 from playwatch.core.windows import BUCKETS, RingWindows, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterable, MutableMapping
 
     from numpy.typing import NDArray
 
@@ -105,6 +105,10 @@ class Hindsight:
     def __bool__(self) -> bool:
         """Return whether there is anything to correct."""
         return bool(self._moments)
+
+    def concerns(self, groups: Iterable[int]) -> bool:
+        """Return whether any of these groups has moments to correct."""
+        return not self._moments.keys().isdisjoint(groups)
 
     def note(
         self, transition: Transition, turn: Turn, verdicts: VerdictBatch, totals: Totals

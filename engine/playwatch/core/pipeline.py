@@ -15,8 +15,10 @@ from playwatch.core.decisions import decision_of, told, withheld
 from playwatch.core.deliveries import Changes
 from playwatch.core.edits import EditKind, RuleEdit, kind_of
 from playwatch.core.incidents import Change
+from playwatch.core.lookout import Lookout
 from playwatch.core.relations import Relations
-from playwatch.core.replacement import by_metric, settle
+from playwatch.core.replacement import settle
+from playwatch.core.samples import FEW
 from playwatch.core.series import NEVER
 from playwatch.core.silences import reason_for_quiet
 from playwatch.core.teller import Teller
@@ -79,6 +81,8 @@ class Pipeline:
         Silences and mute windows; they may be replaced between two steps.
     opens
         Makes the detectors of learned rules; others for a trial.
+    few
+        Up to so many samples of a rule are counted by a loop instead of in columns.
     """
 
     def __init__(
@@ -90,11 +94,14 @@ class Pipeline:
         installation: str,
         quiet: Sequence[Silence | MuteWindow] = (),
         opens: OpenDetector = open_detector,
+        *,
+        few: int = FEW,
     ) -> None:
         self._opens = opens
         self.series = series
         self.settled: Settled | None = None
         """What of the newest batch counted; None when it was empty."""
+        self._few = few
         self.quiet = tuple(quiet)
         self._installation = installation
         self._teller = Teller(routes)
@@ -122,15 +129,8 @@ class Pipeline:
         self.settled = None
         if not len(batch):
             return Step()
-        settled = self.settled = settle(self.series, batch)
-        turns: list[Turn] = []
-        late = 0
-        for metric, part in by_metric(self.series, settled):
-            for watch in self._by_metric.get(metric, ()):
-                touched, too_late = watch.take(self.series, part, now.monotonic_ms)
-                late += too_late
-                if len(touched):
-                    turns += watch.judge(touched, now.monotonic_ms)
+        settled = self.settled = settle(self.series, batch, self._few)
+        turns, late = self._lookout.take(settled, now)
         return self._step(turns, now.at, late, releases=False)
 
     def tick(self, now: Instant) -> Step:
@@ -259,9 +259,7 @@ class Pipeline:
 
     def _watch(self, watches: list[AnyWatch]) -> None:
         self.watches = watches
-        self._by_metric: dict[int, list[AnyWatch]] = defaultdict(list)
-        for watch in watches:
-            self._by_metric[watch.metric_id].append(watch)
+        self._lookout = Lookout(self.series, watches, few=self._few)
         self._paging_again = {watch.rule.name for watch in watches if watch.rule.repage_on_rise}
 
     def _step(self, turns: list[Turn], at: int, late: int = 0, *, releases: bool = True) -> Step:

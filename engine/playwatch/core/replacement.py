@@ -9,17 +9,20 @@ A sample older than the newest always counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from playwatch.core.samples import SampleBatch
-from playwatch.core.series import NEVER
+from playwatch.core.samples import FEW, SampleBatch
+from playwatch.core.series import NEVER, cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from playwatch.core.series import SeriesTable
+
+
+_NONE: Final = SampleBatch.of()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +41,21 @@ class Settled:
     withdrawn: SampleBatch
 
 
-def settle(series: SeriesTable, batch: SampleBatch) -> Settled:
+def settle(series: SeriesTable, batch: SampleBatch, few: int = FEW) -> Settled:
     """Return what of a batch counts, and bring the newest samples up to date.
+
+    Parameters
+    ----------
+    few
+        Up to so many samples are settled by a loop, if they replace none.
 
     Notes
     -----
     O(n) while no series stands twice in the batch, which one write and one
     read of a column find out; O(n log n) otherwise.
     """
+    if len(batch) <= few and _settle_few(series, batch):
+        return Settled(batch, _NONE)
     position = np.arange(len(batch), dtype=np.int64)
     series.stamp[batch.series] = position
     if (series.stamp[batch.series] == position).all():
@@ -65,6 +75,23 @@ def settle(series: SeriesTable, batch: SampleBatch) -> Settled:
     series.newest_value[newest.series] = newest.value
     series.newest_views[newest.series] = newest.views
     return Settled(counted, withdrawn)
+
+
+def _settle_few(series: SeriesTable, batch: SampleBatch) -> bool:
+    """Bring the newest samples up to date, unless one of them is replaced."""
+    newest: dict[int, tuple[int, float, int]] = {}
+    table = cells(series.newest_at)
+    columns = (batch.series.tolist(), batch.at.tolist(), batch.value.tolist(), batch.views.tolist())
+    for row, at, value, views in zip(*columns, strict=True):
+        known_at = newest[row][0] if row in newest else table[row]
+        if at == known_at:
+            return False
+        if at > known_at:
+            newest[row] = at, value, views
+    values, weights = cells(series.newest_value), cells(series.newest_views)
+    for row, (at, value, views) in newest.items():
+        table[row], values[row], weights[row] = at, value, views
+    return True
 
 
 def _settle_repeated(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+FEW: Final = 24
+"""Up to so many samples, numpy's calls cost more than a loop in Python."""
 
 
 class Instant(NamedTuple):
@@ -55,6 +58,12 @@ class SampleBatch:
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> SampleBatch:
         """Return the samples that a mask or an index picks, in its order."""
         return SampleBatch(self.series[index], self.at[index], self.value[index], self.views[index])
+
+    def slice(self, low: int, high: int) -> SampleBatch:
+        """Return the samples from one place to before another, without a copy."""
+        return SampleBatch(
+            self.series[low:high], self.at[low:high], self.value[low:high], self.views[low:high]
+        )
 
     @staticmethod
     def of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -168,3 +168,13 @@ def grown(column: NDArray[_Scalar], capacity: int, fill: float) -> NDArray[_Scal
     wider: NDArray[_Scalar] = np.full((capacity, *column.shape[1:]), fill, column.dtype)
     wider[: len(column)] = column
     return wider
+
+
+def cells(column: NDArray[Any]) -> Any:  # noqa: ANN401 - a memoryview of any type of number
+    """Return the numbers of a column (or of a table, flat), to read and write one by one.
+
+    Notes
+    -----
+    A third of what an index into the array itself costs. The column must not move.
+    """
+    return column.reshape(-1).data

@@ -214,6 +214,7 @@ def _restore_watch(
     watch.counts_after = counts_after
     if isinstance(watch.windows, LatestWindows):
         _restore_latest(columns, watch.windows, rows)
+    watch.windows.recount()
     _shift(watch, by_ms, away_ms)
 
 
@@ -246,7 +247,6 @@ def _restore_latest(
     windows.reserve_series(int(rows.max(initial=-1)) + 1)
     for name in LatestWindows.SERIES_COLUMNS:
         getattr(windows, name)[rows[is_known]] = columns[name][is_known]
-    windows.recount()
 
 
 def _fitted(over_since: NDArray[np.int64], tiers: int) -> NDArray[np.int64]:

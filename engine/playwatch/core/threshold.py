@@ -72,6 +72,12 @@ def judge(
     return VerdictBatch(group, at, verdict, tier, value, bound, views, is_upward=is_upward)
 
 
+def crosses(rule: Rule, condition: Threshold, metric: Metric, totals: Totals) -> bool:
+    """Return whether any value is beyond the lowest bound, be it sure and enough or not."""
+    value = value_of(metric, totals, rule.aggregate)
+    return bool(np.any(condition.comparison.holds(value, condition.tiers[0].limit)))
+
+
 def _tiers(
     rule: Rule,
     condition: Threshold,

@@ -9,14 +9,14 @@ import numpy as np
 from playwatch.core.audience import LatestWindows
 from playwatch.core.casebook import Casebook
 from playwatch.core.clerk import Clerk
-from playwatch.core.extremes import ExtremeWindows
-from playwatch.core.groups import NO_GROUP, GroupTable
+from playwatch.core.groups import GroupTable
 from playwatch.core.hindsight import Hindsight
 from playwatch.core.lifecycle import LifecycleState
-from playwatch.core.metrics import Merge
-from playwatch.core.rules import Aggregate, NoDataPolicy, Threshold
+from playwatch.core.rules import NoDataPolicy, Threshold
 from playwatch.core.series import NEVER
-from playwatch.core.threshold import judge, needs_whole, value_of, views_of
+from playwatch.core.singles import Singles
+from playwatch.core.threshold import crosses, judge, needs_whole, value_of, views_of
+from playwatch.core.window_choice import windows_for
 from playwatch.core.windows import RingWindows
 
 if TYPE_CHECKING:
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 
     from playwatch.core.casebook import Turn
     from playwatch.core.decisions import Decision
+    from playwatch.core.dispatch import Few, Part
     from playwatch.core.incidents import Incident
-    from playwatch.core.metrics import Catalogue, Metric
-    from playwatch.core.replacement import Settled
+    from playwatch.core.metrics import Catalogue
     from playwatch.core.rules import Rule
-    from playwatch.core.samples import Instant, SampleBatch
-    from playwatch.core.series import SeriesTable
+    from playwatch.core.samples import Instant
 
 Touched = np.ndarray[tuple[int], np.dtype[np.int32]]
 """Group rows, each at most once."""
@@ -63,7 +62,7 @@ class Watch:
         self.metric_id = number
         self.metric = catalogue[number]
         self.groups = GroupTable(number, rule.where, rule.by)
-        self.windows = _windows(rule, self.metric)
+        self.windows = windows_for(rule, self.metric)
         self.phases = LifecycleState(
             rule, len(rule.condition.tiers), is_upward=rule.condition.comparison.is_upward
         )
@@ -75,30 +74,71 @@ class Watch:
         self._silent_at_ms = NEVER
         self._emptied_at: dict[int, int] = {}
         self._installation = installation
+        self._room = 0
+        self._singles: Singles | None = None
+        self._is_simple = Singles.fit(rule, self.windows)
 
-    def take(self, series: SeriesTable, settled: Settled, monotonic_ms: int) -> tuple[Touched, int]:
-        """Count samples in the windows; return the groups they touched and how many were late."""
+    def begin(self, monotonic_ms: int) -> None:
+        """Note when this watch could first listen."""
         self._began_ms = monotonic_ms if self._began_ms is None else self._began_ms
-        batch, group = self._mine(series, settled.counted)
+
+    def take(self, counted: Part, withdrawn: Part | None, monotonic_ms: int) -> tuple[Touched, int]:
+        """Count samples in the windows; return the groups they touched and how many were late.
+
+        Parameters
+        ----------
+        counted
+            The samples of a batch that are this rule's.
+        withdrawn
+            Those counted before that no longer count.
+        """
         self.reserve()
-        self._take_back(series, settled.withdrawn)
-        if not len(batch):
-            return group, 0
+        if withdrawn is not None:
+            self._take_back(withdrawn)
+        group, batch = counted
         late = self.windows.add(group, batch, monotonic_ms)
         if self._hindsight:
             self._hindsight.revise(group, batch, 1)
         return np.unique(group) if len(group) > 1 else group, late
 
+    def take_few(self, few: Few, monotonic_ms: int) -> tuple[Touched, int]:
+        """Do the same for so few samples that a loop is quicker than columns.
+
+        Returns
+        -------
+        (n,) array of int32, and int
+            Of the groups touched, those that may not stay as they are.
+        """
+        self.reserve()
+        if self._singles is None and isinstance(self.windows, RingWindows):
+            self._singles = Singles(self.rule, self.condition, self.windows, self.phases)
+        taken = None
+        if self._singles and self._is_simple and not self._hindsight.concerns(few.group):
+            taken = self._singles.take(few, monotonic_ms)
+        if taken is None:
+            return self.take(few.part(), None, monotonic_ms)
+        restless, late = taken
+        return np.array(restless, np.int32) if restless else _NO_GROUPS, late
+
     def reserve(self) -> None:
         """Make room for every group of the table."""
-        self.windows.reserve(len(self.groups))
-        self.phases.reserve(len(self.groups))
+        if len(self.groups) > self._room:
+            self.windows.reserve(len(self.groups))
+            self.phases.reserve(len(self.groups))
+            self._room = len(self.phases.phase)
+            self._singles = None
 
     def judge(self, group: Touched, monotonic_ms: int) -> list[Turn]:
         """Judge some groups, each at most once, and return the incidents that changed."""
         rule, condition, metric, windows = self.rule, self.condition, self.metric, self.windows
         at = windows.clocks.now(group, monotonic_ms)
-        totals, covered = windows.totals(group, at), windows.covers(group, at)
+        totals = windows.totals(group, at)
+        is_deaf = rule.no_data.policy is NoDataPolicy.KEEP
+        is_normal = is_deaf and not self.phases.phase[group].any()
+        turns = self._hindsight.corrected(self.open, self._clerk) if self._hindsight else []
+        if is_normal and not crosses(rule, condition, metric, totals):
+            return turns
+        covered = windows.covers(group, at)
         whole = windows.is_whole(group, at) if needs_whole(rule, condition, metric) else covered
         verdicts = judge(rule, condition, metric, group, at, totals, covered, whole)
         silence_ms = None
@@ -107,7 +147,6 @@ class Watch:
         if rule.no_data.policy is NoDataPolicy.OPEN and not self.phases.is_armed[group].all():
             # One that is heard again with an old time may be due before all others.
             self._silent_at_ms = NEVER
-        turns = self._hindsight.corrected(self.open, self._clerk) if self._hindsight else []
         stepped = self.phases.step(verdicts, silence_ms)
         for move in stepped.moves:
             self._cases.note(self._clerk, move)
@@ -161,6 +200,7 @@ class Watch:
         sources = [before.index(one.severity) if one.severity in before else -1 for one in tiers]
         phases.carry(self.phases, [0, *sources[1:]])
         self.rule, self.condition, self.phases = rule, rule.condition, phases
+        self._room, self._is_simple = 0, Singles.fit(rule, self.windows)
         self._silent_at_ms = NEVER
         self._hindsight = Hindsight(self.windows)
         for group, incident in self.open.items():
@@ -229,19 +269,8 @@ class Watch:
                 self.windows.empty(group)
                 self._emptied_at[group] = int(self.windows.clocks.newest_at[group])
 
-    def _mine(
-        self, series: SeriesTable, batch: SampleBatch
-    ) -> tuple[SampleBatch, NDArray[np.int32]]:
-        group = self.groups.of_series(series, batch.series)
-        is_mine = group != NO_GROUP
-        if is_mine.all():
-            return batch, group
-        return batch.take(is_mine), group[is_mine]
-
-    def _take_back(self, series: SeriesTable, withdrawn: SampleBatch) -> None:
-        if not len(withdrawn):
-            return
-        batch, group = self._mine(series, withdrawn)
+    def _take_back(self, withdrawn: Part) -> None:
+        group, batch = withdrawn
         was_counted = batch.at > self.counts_after
         for row, emptied_at in self._emptied_at.items():
             was_counted &= (group != row) | (batch.at > emptied_at)
@@ -254,17 +283,3 @@ class Watch:
     @property
     def _clerk(self) -> Clerk:
         return Clerk(self.rule, self.condition, self.metric, self._installation)
-
-
-def _windows(rule: Rule, metric: Metric) -> RingWindows | LatestWindows:
-    aggregate = rule.aggregate or metric.aggregate
-    is_average = metric.is_average_of(aggregate)
-    if aggregate is Aggregate.LAST:
-        return LatestWindows(rule.window_s, weighs_by_views=is_average)
-    if aggregate in {Aggregate.MIN, Aggregate.MAX}:
-        return ExtremeWindows(
-            rule.window_s,
-            takes_greatest=aggregate is Aggregate.MAX,
-            needs_views=metric.merge is Merge.MEAN,
-        )
-    return RingWindows(rule.window_s, weighs_by_views=is_average)

@@ -138,20 +138,24 @@ class RingWindows:
 
     Notes
     -----
-    450 bytes a group. Adding costs O(n) for n samples plus O(`BUCKETS`) for
-    each group whose clock moved to a new bucket.
+    480 bytes a group. Adding costs O(n) for n samples plus O(`BUCKETS`) for
+    each group whose clock moved to a new bucket; its totals are then summed
+    anew, so that what rounding leaves in them lasts no longer than a bucket.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = ("head", "sums", "views", "samples")
 
     def __init__(self, window_s: float, *, weighs_by_views: bool) -> None:
-        self._weighs_by_views = weighs_by_views
+        self.weighs_by_views = weighs_by_views
         self.bucket_ms = max(1, -int(-window_s * 1000 // BUCKETS))
         self.clocks = EventClocks()
         self.head: NDArray[np.int64] = np.zeros(0, np.int64)
         self.sums: NDArray[np.float64] = np.zeros((0, BUCKETS))
         self.views: NDArray[np.int64] = np.zeros((0, BUCKETS), np.int64)
         self.samples: NDArray[np.int32] = np.zeros((0, BUCKETS), np.int32)
+        self.total_sums: NDArray[np.float64] = np.zeros(0)
+        self.total_views: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.total_samples: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def reserve(self, groups: int) -> None:
         """Make room for so many groups."""
@@ -163,6 +167,9 @@ class RingWindows:
         self.sums = grown(self.sums, capacity, 0)
         self.views = grown(self.views, capacity, 0)
         self.samples = grown(self.samples, capacity, 0)
+        self.total_sums = grown(self.total_sums, capacity, 0)
+        self.total_views = grown(self.total_views, capacity, 0)
+        self.total_samples = grown(self.total_samples, capacity, 0)
 
     def add(self, group: NDArray[np.int32], batch: SampleBatch, monotonic_ms: int) -> int:
         """Count samples in their groups; return how many were too late.
@@ -184,6 +191,13 @@ class RingWindows:
         """Leave out all that one window holds."""
         for column in (self.sums, self.views, self.samples):
             column[group] = 0
+        self.recount(group)
+
+    def recount(self, rows: NDArray[np.int32] | int | slice = slice(None)) -> None:
+        """Sum up anew what the rings of some groups hold, or all of them."""
+        self.total_sums[rows] = self.sums[rows].sum(axis=-1)
+        self.total_views[rows] = self.views[rows].sum(axis=-1)
+        self.total_samples[rows] = self.samples[rows].sum(axis=-1, dtype=np.int64)
 
     def totals(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> Totals:
         """Return what the windows of some groups hold at their event times."""
@@ -195,11 +209,7 @@ class RingWindows:
                 np.where(inside, self.views[group], 0).sum(axis=1),
                 np.where(inside, self.samples[group], 0).sum(axis=1, dtype=np.int64),
             )
-        return Totals(
-            self.sums[group].sum(axis=1),
-            self.views[group].sum(axis=1),
-            self.samples[group].sum(axis=1, dtype=np.int64),
-        )
+        return Totals(self.total_sums[group], self.total_views[group], self.total_samples[group])
 
     def covers(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which windows have no hole that a restart left."""
@@ -211,7 +221,7 @@ class RingWindows:
 
     def weights(self, batch: SampleBatch) -> NDArray[np.float64]:
         """Return what each sample adds to the sum of its bucket."""
-        return batch.value * batch.views if self._weighs_by_views else batch.value
+        return batch.value * batch.views if self.weighs_by_views else batch.value
 
     def further(
         self, extreme: NDArray[np.float64] | None, batch: SampleBatch
@@ -243,6 +253,7 @@ class RingWindows:
             emptied = column[rows]
             emptied[entered] = 0
             column[rows] = emptied
+        self.recount(rows)
 
     def _pour(self, group: NDArray[np.int32], batch: SampleBatch, sign: int) -> int:
         """Add (or take back) what is inside the rings; return how many were."""
@@ -253,6 +264,9 @@ class RingWindows:
         weight = self.weights(batch)
         slot = group.astype(np.int64) * BUCKETS + bucket % BUCKETS
         self._fill(slot, batch, weight, sign)
+        np.add.at(self.total_sums, group, sign * weight)
+        np.add.at(self.total_views, group, sign * batch.views)
+        np.add.at(self.total_samples, group, sign)
         return len(group)
 
     def _fill(

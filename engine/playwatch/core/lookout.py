@@ -1,0 +1,83 @@
+"""The lookout asks every rule about the samples that concern it, and no other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from playwatch.core.dispatch import Dispatch, Part
+from playwatch.core.learned import LearnedWatch
+from playwatch.core.replacement import by_metric
+from playwatch.core.samples import FEW
+from playwatch.core.watches import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from playwatch.core.casebook import Turn
+    from playwatch.core.replacement import Settled
+    from playwatch.core.samples import Instant
+    from playwatch.core.series import SeriesTable
+    from playwatch.core.watching import AnyWatch
+
+
+class Lookout:
+    """Rules at work, and which samples each of them wants.
+
+    Parameters
+    ----------
+    series
+        The table that batches refer to.
+    watches
+        The rules at work. Those that learn keep every sample of their metric
+        for the next tick; the others judge at once what is theirs.
+    few
+        Up to so many samples of a rule are counted by a loop instead of in columns.
+    """
+
+    def __init__(self, series: SeriesTable, watches: Iterable[AnyWatch], *, few: int = FEW) -> None:
+        watches = list(watches)
+        self._series = series
+        self._judging = [watch for watch in watches if isinstance(watch, Watch)]
+        self._learning: dict[int, list[LearnedWatch]] = defaultdict(list)
+        for watch in watches:
+            if isinstance(watch, LearnedWatch):
+                self._learning[watch.metric_id].append(watch)
+        self._dispatch = Dispatch(series, [watch.groups for watch in self._judging], few)
+        self._has_begun = False
+
+    def take(self, settled: Settled, now: Instant) -> tuple[list[Turn], int]:
+        """Count a batch and judge the groups it touched; return also how many were late."""
+        if not self._has_begun:
+            self._has_begun = True
+            for watch in self._judging:
+                watch.begin(now.monotonic_ms)
+        turns, late = self._judge(settled, now.monotonic_ms)
+        if self._learning:
+            turns += self._keep(settled, now.monotonic_ms)
+        return turns, late
+
+    def _judge(self, settled: Settled, monotonic_ms: int) -> tuple[list[Turn], int]:
+        withdrawn = self._dispatch.columns(settled.withdrawn) if len(settled.withdrawn) else {}
+        turns: list[Turn] = []
+        late = 0
+        for number, part in self._dispatch.share(settled.counted):
+            watch = self._judging[number]
+            if isinstance(part, Part) or number in withdrawn:
+                columns = part if isinstance(part, Part) else part.part()
+                touched, too_late = watch.take(columns, withdrawn.get(number), monotonic_ms)
+            else:
+                touched, too_late = watch.take_few(part, monotonic_ms)
+            late += too_late
+            if len(touched):
+                turns += watch.judge(touched, monotonic_ms)
+        return turns, late
+
+    def _keep(self, settled: Settled, monotonic_ms: int) -> list[Turn]:
+        turns: list[Turn] = []
+        for metric, part in by_metric(self._series, settled):
+            for watch in self._learning.get(metric, ()):
+                touched, _ = watch.take(self._series, part, monotonic_ms)
+                if len(touched):
+                    turns += watch.judge(touched, monotonic_ms)
+        return turns
