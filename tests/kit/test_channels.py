@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from playwatch.channels import SERVICES, fingerprint, open_channel
+from playwatch.channels.guard import AddressGuard
 from playwatch.channels.severities import SeverityMapped
 from playwatch.core.deliveries import (
     Action,
@@ -18,6 +20,8 @@ from playwatch.core.deliveries import (
     Sent,
 )
 from playwatch.core.rules import Severity
+from playwatch.runtime.clock import SystemClock
+from playwatch.runtime.rehearsal import tried
 from tests.fakes import HandClock
 from tests.kit.channels import (
     CHANNELS,
@@ -293,6 +297,48 @@ async def test_an_attempt_made_again_says_the_same(subject: Subject) -> None:
         assert [type(attempt) for attempt in attempts] == [Retry, Sent]
         assert server.triggers == 2
         assert len(server.open_keys) == 1
+
+
+@each_channel
+async def test_a_rehearsal_opens_and_resolves_what_says_that_it_is_a_test(
+    subject: Subject,
+) -> None:
+    async with subject.receiver() as server:
+        channel = subject.open(server.url)
+        answers = await tried(channel)
+        await channel.close()
+
+        assert [(one["action"], one["outcome"]) for one in answers] == [
+            ("trigger", "sent"),
+            ("resolve", "sent"),
+        ]
+        if subject in HTTP_CHANNELS:
+            assert (server.triggers, server.resolves) == (1, 1)
+            assert server.open_keys == set()
+
+
+@each_http_channel
+async def test_a_channel_added_at_run_time_does_not_reach_this_machine(subject: Subject) -> None:
+    async with subject.receiver() as server:
+        settings = subject.settings(server.url)
+        for guard, kind in ((AddressGuard(), Misconfigured), (AddressGuard(["127.0.0.1"]), Sent)):
+            clock = SystemClock()  # a signature is only good for the true time
+            channel = open_channel(settings, clock=clock, guard=guard)
+            attempt = await channel.send(a_delivery())
+            await channel.close()
+
+            assert isinstance(attempt, kind)
+            assert subject.secret not in words_of(attempt)
+        assert server.triggers == 1
+
+
+@each_channel
+def test_a_channel_documents_the_limits_of_its_vendor(subject: Subject) -> None:
+    channel = open_channel(subject.settings("http://127.0.0.1:9/"), clock=HandClock())
+    said = inspect.getdoc(inspect.getmodule(type(channel))) or ""
+
+    assert "\nLimits\n------\n" in said
+    assert subject not in HTTP_CHANNELS or "``rate_limit``" in said
 
 
 @each_channel

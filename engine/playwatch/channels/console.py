@@ -1,4 +1,10 @@
-"""The standard output of the engine: one line per delivery."""
+"""The standard output of the engine: one line per delivery.
+
+Limits
+------
+None but the patience of whoever reads it. An output that nobody takes stops the
+line, not the engine's other channels.
+"""
 
 from __future__ import annotations
 

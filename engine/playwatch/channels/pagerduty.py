@@ -5,10 +5,17 @@ fault it is: the event's (`Rejected`, after one more try with the least that
 PagerDuty insists on), the channel's (`Misconfigured`: every event would fail,
 so the queue is kept until the operator acts) or nobody's (`Retry`).
 
+Limits
+------
+About 120 events in any minute and integration key, more only by agreement:
+``rate_limit`` is 100 by default. 512 KB a body, 1,024 characters a summary, 255
+a ``dedup_key``. A trigger on an open incident wakes nobody, and shows the facts
+of the first one. A resolve under another key than its trigger's is dropped.
+
 References
 ----------
 PagerDuty, "Events API v2 Overview": 202 is final, 400 must not be sent again,
-429 and 5xx may. About 120 events per minute and integration key.
+429 and 5xx may; "Rate Limits".
 """
 
 from __future__ import annotations

@@ -5,11 +5,16 @@ incoming webhook can neither change nor find what it posted; that takes a bot
 token. The URL is the only credential, so it is treated as a key: never shown,
 known by its fingerprint.
 
+Limits
+------
+About one message a second and webhook, then 429 with ``Retry-After``:
+``rate_limit`` is 60 per minute by default. 50 blocks a message, 3,000 characters
+a section, 2,000 a field, 10 fields. A message cannot be changed or taken back.
+
 References
 ----------
 Slack, "Sending messages using incoming webhooks" (answers ``ok`` with 200, else a
-word such as ``invalid_payload``, ``channel_is_archived``), "Rate limits" (about
-one message a second and webhook, then 429 with ``Retry-After``).
+word such as ``invalid_payload``, ``channel_is_archived``), "Rate limits".
 """
 
 from __future__ import annotations

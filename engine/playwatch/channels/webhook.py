@@ -5,11 +5,16 @@ no more, and like other refusals of the address or the signature it keeps the
 queue until the operator acts. A refusal of the message itself is answered by one
 more try with less in it; then the message is given up.
 
+Limits
+------
+The specification names no rate, so ``rate_limit`` is none by default. It asks for
+bodies of less than about 20 kB, which an incident stays far below, and lets senders
+wait up to 30 s for an answer; here it is 15 s.
+
 References
 ----------
 Standard Webhooks 1.0.0: "Signature scheme", "Webhook headers", "Delivery
-success and failure". It asks for bodies of less than about 20 kB, which an
-incident stays far below, and lets senders wait up to 30 s for an answer.
+success and failure".
 """
 
 from __future__ import annotations
