@@ -28,7 +28,7 @@ _FACTORS = np.log(np.array([60.0, 100.0, 1000.0, 1024.0, 3600.0, 1e6, 1024.0**2]
 _LEAST = np.log(np.float32(40.0))
 _SLACK = np.float32(0.1)
 _WIDEST = np.float32(0.25)
-_TINY = np.float32(1e-30)
+_TINY = 1e-12
 _F = np.float32
 
 
@@ -44,9 +44,10 @@ def suspect_unit(
     width
         Half the band that is normal, as a share of what was expected.
     """
-    comparable = value * expected > 0
+    comparable = (np.abs(value) > _TINY) & (np.abs(expected) > _TINY)
+    comparable &= (value > 0) == (expected > 0)
     ratio = np.zeros(len(value), np.float32)
-    np.log(value / (expected + _TINY), out=ratio, where=comparable, casting="unsafe")
+    ratio[comparable] = np.log(value[comparable] / expected[comparable])
     suspect: NDArray[np.bool_] = np.abs(ratio) > _LEAST
     if not suspect.any():
         memory.unit_run[:] = 0
