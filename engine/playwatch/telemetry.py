@@ -5,17 +5,27 @@ The core and the codecs return counts; the shell puts them here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from playwatch import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client.metrics_core import Metric
 
 # When a counter was made is of no use here and doubles the page.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lapse
@@ -25,11 +35,16 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
+RuleState = tuple[str, str, int]
+"""A rule, a state, and how many of its groups are in it."""
+
+
 class Telemetry:
     """The metrics of one engine, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         self.samples_received = Counter(
             "playwatch_samples_received_total",
             "Samples decoded, accepted or not.",
@@ -82,6 +97,12 @@ class Telemetry:
         self.messages_retained = Counter(
             "playwatch_messages_retained_total",
             "Retained messages, which are ignored.",
+            ["source"],
+            registry=registry,
+        )
+        self.queue_length = Gauge(
+            "playwatch_queue_length",
+            "Messages that have arrived and wait to be read.",
             ["source"],
             registry=registry,
         )
@@ -180,6 +201,33 @@ class Telemetry:
         )
         self.build.labels(__version__).set(1)
 
+    def tell_rules(self, states: Callable[[], Iterable[RuleState]]) -> None:
+        """Tell at each scrape how many groups of each rule are in which state."""
+        self.registry.register(_RuleStates(states))
+
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _RuleStates(Collector):
+    """Asks for the states of rules when somebody asks for metrics."""
+
+    def __init__(self, states: Callable[[], Iterable[RuleState]]) -> None:
+        self._states = states
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the metric without values, so that nothing is asked to register it."""
+        return [self._family()]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metric as it stands now."""
+        family = self._family()
+        for rule, state, groups in self._states():
+            family.add_metric([rule, state], groups)
+        return [family]
+
+    @staticmethod
+    def _family() -> GaugeMetricFamily:
+        about = "Groups of a rule, by state."
+        return GaugeMetricFamily("playwatch_rules_state", about, labels=["rule", "state"])

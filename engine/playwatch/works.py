@@ -23,7 +23,7 @@ from playwatch.runtime.keys import former_channels
 from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
-from playwatch.runtime.readings import Readings
+from playwatch.runtime.readings import Readings, states_of
 from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
@@ -213,6 +213,7 @@ class Works:
     ) -> Pages:
         """Return what people look at; its loops are yet to run."""
         readings = Readings(lambda: evaluator.pipeline.thresholds, self._clock)
+        self.telemetry.tell_rules(lambda: states_of(evaluator.pipeline.thresholds))
         history = self._history(evaluator, readings)
         return Pages(
             reloader=reloader,

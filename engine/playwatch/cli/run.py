@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from playwatch.cli.logs import LogFormatOption, to_stderr
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,15 +30,15 @@ def run(
         Path | None,
         typer.Option(help="Write down what is read, for replay and backtest.", metavar="FILE"),
     ] = None,
+    log_format: LogFormatOption = "text",
 ) -> None:
     """Run the engine: subscribe, evaluate, page.
 
     SIGTERM or Ctrl-C stops it in order; SIGHUP reads the configuration again.
     """
-    from playwatch.cli.logs import to_stderr
     from playwatch.cli.settings import load
 
-    to_stderr()
+    to_stderr(style=log_format)
     asyncio.run(_serve(lambda: load(config), is_dry_run=dry_run, record=record))
 
 

@@ -91,6 +91,7 @@ class MqttSource:
         self._connected = telemetry.connected.labels(self.name)
 
         self._backlog = Backlog(settings.backlog)
+        telemetry.queue_length.labels(self.name).set_function(lambda: len(self._backlog))
         self._arrived = asyncio.Event()
         self._fresh = 0
         self._codecs: dict[str | bytes, str | None] = {}

@@ -269,6 +269,7 @@ class Evaluator:
                 incident.rule,
                 incident.id,
                 incident.words_on(change),
+                extra={"incident": incident.id},
             )
             if change is Change.OPENED:
                 self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()

@@ -113,20 +113,22 @@ class LaneLog:
         if following.status is not DeliveryStatus.PENDING:
             self._expected.pop(following.id, None)
         self._judge(attempt)
+        facts = {"incident": following.incident_id, "channel": name}
         what = f"{following.action.value} of incident {following.incident_id} to {name}"
         if isinstance(attempt, Sent):
             latency_s = (self._clock.wall_ms() - following.created_at) / 1000
             self._telemetry.notification_latency.labels(name).observe(max(0.0, latency_s))
-            log.info("%s accepted: %s", what, attempt.answer)
+            log.info("%s accepted: %s", what, attempt.answer, extra=facts)
         elif following.status is DeliveryStatus.DEAD:
             self.given_up += 1
             self._dead.inc()
-            log.error("%s given up: %s", what, following.reason)
+            log.error("%s given up: %s", what, following.reason, extra=facts)
         elif isinstance(attempt, Retry):
             # Each doubling of the attempts: an outage of days must not fill a disk.
             is_told = following.attempts.bit_count() == 1
             level = logging.WARNING if is_told else logging.DEBUG
-            log.log(level, "%s failed, next try in %.1f s: %s", what, wait_s, following.reason)
+            said = "%s failed, next try in %.1f s: %s"
+            log.log(level, said, what, wait_s, following.reason, extra=facts)
 
     def _judge(self, attempt: Attempt) -> None:
         """Keep what an attempt says of the channel."""

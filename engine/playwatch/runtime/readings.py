@@ -18,7 +18,7 @@ from playwatch.core.phases import Phase
 from playwatch.core.rules import Threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -248,6 +248,15 @@ class Readings:
             float(margins(watch, values[row : row + 1])[0]),
             watch.open.get(row),
         )
+
+
+def states_of(watches: Iterable[Watch]) -> list[tuple[str, str, int]]:
+    """Return how many groups of each rule are in which phase. O(groups)."""
+    found = []
+    for watch in watches:
+        counts = np.bincount(watch.phases.phase[: len(watch.groups)], minlength=len(Phase))
+        found += [(watch.rule.name, phase.name.lower(), int(counts[phase])) for phase in Phase]
+    return found
 
 
 def margins(watch: Watch, values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -199,7 +199,8 @@ class SelfWatch:
                 if incident.is_open:
                     self._telemetry.incidents_opened.labels(AlertType.ENGINE.value).inc()
                 what = "about the engine" if incident.is_open else f"over ({incident.reason})"
-                log.warning("incident %s %s: %s", incident.id, what, incident.summary)
+                facts = {"incident": incident.id}
+                log.warning("incident %s %s: %s", incident.id, what, incident.summary, extra=facts)
 
     def _tell_open(self) -> None:
         count = len(self._alerts.open_incidents)
