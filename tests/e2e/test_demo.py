@@ -53,15 +53,19 @@ async def hints(process: asyncio.subprocess.Process) -> list[str]:
 
 
 @pytest.mark.timeout(120)
-async def test_one_incident_opens_pages_and_resolves_within_a_minute() -> None:
+async def test_an_anomaly_and_a_threshold_incident_page_and_resolve_by_themselves() -> None:
     async with demo("--once", "--json", "--seed", "2") as process:
         async with asyncio.timeout(90):
             out, progress = await process.communicate()
 
     assert process.returncode == 0, progress.decode()
     told = json.loads(out)
-    assert told["incidents"] == {"opened": 1, "resolved": 1}
-    assert told["pagerduty"] == {"triggers": 1, "resolves": 1}
+    assert (told["incidents"]["opened"], told["incidents"]["resolved"]) == (2, 2)
+    assert told["incidents"]["by_alert_type"] == {"anomaly": 1, "threshold": 1}
+    assert told["pagerduty"] == {"triggers": 2, "resolves": 2}
+    # The simulated fault is in one country on one CDN; the model was told neither.
+    assert "cdn=fastly" in told["cause"]
+    assert "country=BR" in told["cause"]
     assert 0 <= told["latency_ms"] < 5000
     assert told["samples"] > 0
     assert told["seed"] == 2

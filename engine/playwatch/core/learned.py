@@ -27,6 +27,7 @@ from playwatch.core.metric_kinds import metric_class, worse_direction
 from playwatch.core.metrics import Merge, Worse
 from playwatch.core.openings import Openings
 from playwatch.core.phases import Phase
+from playwatch.core.recovery import settle
 from playwatch.core.rules import Anomaly
 from playwatch.core.series import NEVER
 from playwatch.core.verdicts import Verdict
@@ -247,17 +248,21 @@ class LearnedWatch:
         group = intervals.group
         if not len(group):
             return []
-        facts = self.facts
-        findings = self.detector.step(intervals, self._is_open(group))
+        facts, is_open = self.facts, self._is_open(group)
+        findings = self.detector.step(intervals, is_open | self.decider.is_open(group))
         hit = hit_by(self.metric, intervals, findings)
         calls = self.decider.decide(findings, self._gated(hit))
-        is_calm = (calls.call == Verdict.CLEAR) & (findings.at > facts.peeked_at[group])
-        facts.hit[group] = np.where(is_calm & ~self._is_open(group), 0.0, facts.hit[group] + hit)
+        is_over = settle(facts, intervals, findings, calls, is_open)
+        self.decider.forget(group[is_over])
+        is_new = findings.at > facts.peeked_at[group]
+        is_calm = (is_over | (calls.call == Verdict.CLEAR)) & is_new
+        facts.hit[group] = np.where(is_calm & ~is_open, 0.0, facts.hit[group] + hit)
         facts.note(intervals, findings, calls, facts.hit[group])
         facts.close(findings)
         facts.calm_after[group[is_calm | (facts.calm_after[group] <= findings.at)]] = NEVER
         verdicts = verdicts_of(self.metric, intervals, findings, calls, is_upward=self._is_upward)
-        verdicts.verdict[(calls.call == Verdict.CLEAR) & ~is_calm] = Verdict.HOLD
+        verdicts.verdict[calls.call == Verdict.CLEAR] = Verdict.HOLD
+        verdicts.verdict[is_calm] = Verdict.CLEAR
         return self._conclude(held(verdicts, facts.calm_after[group] != NEVER))
 
     def _peek(self, touched: NDArray[np.int32], monotonic_ms: int) -> list[Turn]:
@@ -295,10 +300,10 @@ class LearnedWatch:
         return self._conclude(silent)
 
     def _is_open(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which groups are deviating: nothing is to be learned from them."""
+        """Return which groups have an incident that is not about to end."""
         phase = self.phases.phase[group]
         is_open: NDArray[np.bool_] = (phase == Phase.OPEN) | (phase == Phase.CLEARING)
-        return is_open | self.decider.is_open(group)
+        return is_open
 
     def _gated(self, hit: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return views hit, for the gate: where nobody knows how many, enough."""

@@ -138,8 +138,14 @@ class Audience:
             By metric, and within it in the order of `PAIRS`; percentages are
             0-100, and views are those that ended in this second.
         """
-        rng = np.random.default_rng([self._seed, 2, second])
-        fault = self.fault(second)
+        return self._sample(second, self.fault(second), 2)
+
+    def earlier(self, second: int) -> list[Sample]:
+        """Return what they reported so many seconds ago, when all was well."""
+        return self._sample(second, None, 3)
+
+    def _sample(self, second: int, fault: Fault | None, stream: int) -> list[Sample]:
+        rng = np.random.default_rng([self._seed, stream, second])
         failures, rebuffering, viewers = [], [], []
         for number, (country, cdn) in enumerate(PAIRS):
             watching = self._watching(number, second, fault)

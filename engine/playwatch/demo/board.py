@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.channels.wording import headline, one_line, place
 from playwatch.core.incidents import Status
+from playwatch.core.summary import share_of
 from playwatch.demo.audience import FAILURES, PAIRS, REBUFFERING
 from playwatch.demo.pages_book import Effect
 
@@ -93,9 +94,33 @@ class Board:
     _latencies_ms: list[int] = field(default_factory=list)
 
     @property
+    def opened(self) -> int:
+        """How many incidents have opened, those with the cause of another one aside."""
+        return len(self._told_of())
+
+    @property
     def resolved(self) -> int:
-        """How many incidents have been resolved."""
-        return sum(one.status is Status.CLOSED for one in self.incidents.values())
+        """How many of these have been resolved."""
+        return sum(one.status is Status.CLOSED for one in self._told_of())
+
+    @property
+    def related(self) -> int:
+        """How many more have opened that have the cause of another one."""
+        return len(self.incidents) - self.opened
+
+    @property
+    def by_alert_type(self) -> dict[str, int]:
+        """How many have opened of each type of alert."""
+        return dict(Counter(one.alert_type.value for one in self._told_of()))
+
+    @property
+    def cause(self) -> str:
+        """Where the newest anomaly came from, in words; empty before the first."""
+        causes = [share_of(one.causes[0]) for one in self._told_of() if one.causes]
+        return causes[-1] if causes else ""
+
+    def _told_of(self) -> list[Incident]:
+        return [one for one in self.incidents.values() if not one.related_to]
 
     @property
     def latency_ms(self) -> float | None:
@@ -128,6 +153,8 @@ class Board:
         for incident in sorted(incidents, key=lambda one: one.opened_at):
             before = self.incidents.get(incident.id)
             self.incidents[incident.id] = incident
+            if incident.related_to:
+                continue
             if before is None:
                 news.append(f"{moment(incident.opened_at)} opened    {_told(incident)}")
             if incident.ended_at is not None and (before is None or before.is_open):
@@ -165,7 +192,9 @@ class Board:
         rules = {
             incident.rule
             for incident in self.incidents.values()
-            if incident.is_open and set(incident.breakdowns) <= {("country", country), ("cdn", cdn)}
+            if incident.is_open
+            and not incident.related_to
+            and set(incident.breakdowns) <= {("country", country), ("cdn", cdn)}
         }
         return Row(
             country=country,

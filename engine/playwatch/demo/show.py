@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from playwatch.app import running
 from playwatch.config.load import load_config
 from playwatch.core.listings import IncidentQuery
-from playwatch.demo.audience import FAILURES, FIRST_S, PAIRS, Audience
+from playwatch.demo.audience import FIRST_S, PAIRS, REBUFFERING, Audience
 from playwatch.demo.board import Board
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.screen import screen
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 LIMIT_S: Final = 80.0
 """How long `--once` may take."""
 
+_FAULTS: Final = 2
+"""What `--once` waits for: an anomaly and a threshold incident."""
 _REFRESH_S: Final = 0.25
 _LOOKED_AT: Final = 50
 _JOURNAL: Final = 1000
@@ -59,8 +61,8 @@ async def show(stop: asyncio.Event, *, once: bool, seed: int, as_json: bool) -> 
     stop
         Ends it.
     once
-        End by itself, when an incident has opened and resolved and the
-        stand-in has heard of both.
+        End by itself, when an anomaly and a threshold incident have opened and
+        resolved and the stand-in has heard of both.
     seed
         Of the simulated audience.
     as_json
@@ -88,7 +90,7 @@ async def show(stop: asyncio.Event, *, once: bool, seed: int, as_json: bool) -> 
             token = secrets.token_hex(8)
             settings = _settings(config, stand_in.url, token)
             async with running(settings) as engine:
-                audience = Audience(seed, fault_limit=1 if once else None)
+                audience = Audience(seed, fault_limit=_FAULTS if once else None)
                 play = _Play(settings, engine, stand_in, audience, clock)
                 hints = _hints(engine, stand_in, config, seed, token)
                 # A task of its own, or the engine's task group would wrap its failure.
@@ -118,6 +120,7 @@ def _settings(config: Path, pagerduty_url: str, token: str) -> Settings:
     config.write_bytes(resources.files("playwatch.demo").joinpath("demo.yaml").read_bytes())
     environ = {
         "PAGERDUTY_KEY": uuid.uuid4().hex,
+        "ANOMALY_KEY": uuid.uuid4().hex,
         "PAGERDUTY_URL": pagerduty_url,
         "PLAYWATCH_TOKEN": token,
     }
@@ -127,7 +130,7 @@ def _settings(config: Path, pagerduty_url: str, token: str) -> Settings:
 def _hints(engine: Engine, stand_in: StandIn, config: Path, seed: int, token: str) -> list[str]:
     """Return what to look at and what to try, before anything happens."""
     country, cdn = PAIRS[-1]
-    sample = f"--metric {FAILURES} --value 40 --views 500 -d country={country} -d cdn={cdn}"
+    sample = f"--metric {REBUFFERING} --value 40 --views 9000 -d country={country} -d cdn={cdn}"
     return [
         f"The demo runs with seed {seed}: the first fault comes in {FIRST_S} s, Ctrl-C ends it.",
         f"  incidents        {engine.web_url}/  (log in with {token} to change something)",
@@ -195,9 +198,11 @@ class _Play:
         return next((ending for task, ending in endings.items() if task in done), Ending.LATE)
 
     async def _resolved(self) -> None:
-        """Return once a page was resolved and none is open."""
+        """Return once as many pages were resolved as there are faults, and none is open."""
         await self.stand_in.wait_for(
-            lambda server: server.count("resolve", Effect.RESOLVED) > 0 and not server.open_keys
+            lambda server: (
+                server.count("resolve", Effect.RESOLVED) >= _FAULTS and not server.open_keys
+            )
         )
 
     def _published(self, second: int, samples: list[Sample]) -> None:
@@ -223,7 +228,13 @@ class _Play:
         """Return what was seen, for `--json`."""
         board = self.board
         return {
-            "incidents": {"opened": len(board.incidents), "resolved": board.resolved},
+            "incidents": {
+                "opened": board.opened,
+                "resolved": board.resolved,
+                "by_alert_type": board.by_alert_type,
+                "related": board.related,
+            },
+            "cause": board.cause,
             "pagerduty": {"triggers": self.stand_in.triggers, "resolves": self.stand_in.resolves},
             "latency_ms": board.latency_ms,
             "samples": board.samples,
@@ -233,7 +244,7 @@ class _Play:
         """Return the same in a sentence."""
         board, stand_in = self.board, self.stand_in
         return (
-            f"The demo is over after {board.samples:,} samples. Incidents: {len(board.incidents)}"
+            f"The demo is over after {board.samples:,} samples. Incidents: {board.opened}"
             f" opened, {board.resolved} resolved. The stand-in received {stand_in.triggers}"
             f" {'trigger' if stand_in.triggers == 1 else 'triggers'} and {stand_in.resolves}"
             f" {'resolve' if stand_in.resolves == 1 else 'resolves'}."

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from playwatch.demo.audience import VIEWERS
+from playwatch.demo.audience import FAILURES, VIEWERS
 from playwatch.ingest.publish import Publisher
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from playwatch.ports import Clock
 
 TOPIC: Final = "playwatch/samples/demo"
+
+HISTORY_S: Final = 1200
+HISTORY_STEP_S: Final = 1
 
 _SECOND_MS: Final = 1000
 
@@ -42,12 +45,14 @@ async def stream(
 
     Notes
     -----
-    Samples carry the time at which they were due, so that they lie exactly a
+    First comes what was measured in the last minutes, so that the model knows
+    what is normal. Samples carry the time at which they were due, so that they lie exactly a
     second apart. Seconds that a busy or sleeping machine missed are left out:
     to catch up would be a burst.
     """
     async with Publisher(broker) as publisher:
         began_at, began_ms = clock.wall_ms(), clock.monotonic_ms()
+        await publisher.publish(TOPIC, history(audience, began_at))
         second = 0
         while True:
             samples = audience.sample(second)
@@ -57,6 +62,25 @@ async def stream(
             elapsed_ms = clock.monotonic_ms() - began_ms
             second = elapsed_ms // _SECOND_MS + 1
             await clock.sleep((second * _SECOND_MS - elapsed_ms) / 1000)
+
+
+def history(audience: Audience, until: int) -> bytes:
+    """Return the failures of the last `HISTORY_S` as one message, oldest first."""
+    ats = range(until - HISTORY_S * _SECOND_MS, until, HISTORY_STEP_S * _SECOND_MS)
+    rows = [
+        (at, sample)
+        for at in ats
+        for sample in audience.earlier((until - at) // _SECOND_MS)
+        if sample.metric == FAILURES
+    ]
+    message = {
+        "metric": FAILURES,
+        "at": [at for at, _ in rows],
+        "value": [round(sample.value, 3) for _, sample in rows],
+        "views": [sample.views for _, sample in rows],
+        "dimensions": [{"country": one.country, "cdn": one.cdn} for _, one in rows],
+    }
+    return json.dumps(message, allow_nan=False).encode()
 
 
 def payloads(samples: list[Sample], at: int) -> Iterator[bytes]:
