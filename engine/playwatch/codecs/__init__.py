@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from playwatch.codecs import native
+from playwatch.codecs import native, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CODECS: Final[Mapping[str, Decode]] = {
     "native": native.decode,
+    "packed": packed.decode,
 }
 """By name in the configuration: puts a payload's samples into the intake.
 

@@ -77,7 +77,7 @@ class SubscriptionSettings(Strict):
     """One topic filter and how its payloads are read."""
 
     topic: Text
-    codec: Annotated[Literal["native"], Choice] = "native"
+    codec: Annotated[Literal["native", "packed"], Choice] = "native"
     qos: Literal[0, 1] = 1
     quiet_after: QuietField = "auto"
 
