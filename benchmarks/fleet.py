@@ -220,8 +220,10 @@ def close(fleet: Fleet, book: list[Page], at: int, decider: Decider) -> None:
         one.is_open = bool(decider.is_open(related.astype(np.int32)).any())
 
 
-def run(fleet: Fleet, audience: Audience, budget: Budget, seed: int) -> tuple[list[Page], float]:
-    """Watch the fleet; return its pages, and the CPU seconds of detector and decider."""
+def run(
+    fleet: Fleet, audience: Audience, budget: Budget, seed: int
+) -> Iterator[tuple[int, list[Page], float]]:
+    """Watch the fleet; tell its pages so far and the CPU seconds of detector and decider."""
     groups = len(fleet.properties) * fleet.per_property
     size = fleet.per_property
     parents = np.repeat(np.arange(len(fleet.properties)) * size, size).astype(np.int32)
@@ -248,9 +250,7 @@ def run(fleet: Fleet, audience: Audience, budget: Budget, seed: int) -> tuple[li
             book += pages
             decider.spend(len(pages))
         close(fleet, book, at, decider)
-        if at % (DAY // 2) == 0:
-            print(f"day {at / DAY:5.1f}  level {calls.level:.2f}  pages {len(book)}", flush=True)
-    return book, spent
+        yield at + 1, book, spent
 
 
 def costs(one: Property, fault: Fault) -> float:
@@ -262,12 +262,19 @@ def costs(one: Property, fault: Fault) -> float:
     return float(due * curve * (fault.times - 1))
 
 
-def summed_up(fleet: Fleet, audience: Audience, budget: Budget, book: list[Page]) -> dict[str, Any]:
-    """Put the run into the figures that were asked for."""
-    weeks = (audience.intervals - audience.warm_up) * STEP_S / WEEK_S
+def summed_up(
+    fleet: Fleet, audience: Audience, budget: Budget, until: int, book: list[Page]
+) -> dict[str, Any]:
+    """Put the run so far into the figures that were asked for."""
+    weeks = (until - audience.warm_up) * STEP_S / WEEK_S
     counted = [one for one in book if one.at >= audience.warm_up]
     real = [one for one in counted if one.fault is not None]
-    faults = [(place, fault) for place, one in enumerate(fleet.properties) for fault in one.faults]
+    faults = [
+        (place, fault)
+        for place, one in enumerate(fleet.properties)
+        for fault in one.faults
+        if fault.ends <= until
+    ]
     large = {
         (place, fault)
         for place, fault in faults
@@ -323,24 +330,27 @@ def main() -> None:
     parser.add_argument("--properties", type=int, default=49)
     parser.add_argument("--weeks", type=float, default=4.0)
     parser.add_argument("--pages", type=float, default=3.0, help="budget, false pages a week")
-    parser.add_argument("--faults", type=float, default=0.5, help="a property and week")
+    parser.add_argument("--faults", type=float, default=1.0, help="a property and week")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--name", default="fleet")
     asked = parser.parse_args()
     audience = Audience(intervals=round(asked.weeks * 7 * DAY), faults=asked.faults * asked.weeks)
     rng = np.random.default_rng([asked.seed, 0])
     fleet = Fleet([draw(audience, rng) for _ in range(asked.properties)], watched(audience.sizes))
-    budget = Budget(asked.pages)
-    book, spent = run(fleet, audience, budget, asked.seed)
-    result = summed_up(fleet, audience, budget, book)
-    steps = result["series"] * audience.intervals
-    result["cpu_us_a_step_detector_and_decider"] = round(1e6 * spent / steps, 3)
-    for name, value in result.items():
-        print(f"{name:36} {value}")
-    for one in book:
-        if one.at >= audience.warm_up and not one.is_right:
-            print("false" if one.fault is None else "misnamed", described_page(fleet, one))
-    keep(asked.name, {"parameters": vars(asked), "machine": described(), "result": result})
+    steps = 0
+    for until, book, spent in run(fleet, audience, Budget(asked.pages), asked.seed):
+        steps += len(fleet.properties) * fleet.per_property
+        if until % DAY or until <= audience.warm_up:
+            continue
+        result = summed_up(fleet, audience, Budget(asked.pages), until, book)
+        result["cpu_us_a_step_detector_and_decider"] = round(1e6 * spent / steps, 3)
+        print(f"after day {until // DAY}:")
+        for name, value in result.items():
+            print(f"  {name:36} {value}", flush=True)
+        keep(asked.name, {"parameters": vars(asked), "machine": described(), "result": result})
+        for one in book:
+            if one.at >= max(audience.warm_up, until - DAY) and not one.is_right:
+                print("  false" if one.fault is None else "  misnamed", described_page(fleet, one))
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ class NaiveRatio:
 
         self._learn(s, views, failures, expected, score, (level, factor, seasonal), spread, windows)
         s.windows, s.sums, s.window_views, s.at = windows, sums, window_views, at
-        self._recover(s, score, windows, [spread[0] + unsure, spread[1] + unsure])
+        self._recover(s, score, windows, [one + unsure for one in spread])
         return score
 
     def _spread(self, s: Series, j: int, expected: float) -> float:
@@ -249,16 +249,16 @@ class NaiveRatio:
     def _recover(
         self, s: Series, score: float, windows: list[tuple[float, float]], spread: list[float]
     ) -> None:
-        if score <= 3:
+        if score <= 1:
             return
         emptied = list(windows)
-        for short in (0, 1):
+        for short in range(3):
             k, m = windows[short]
             if tail(k, m, spread[short], 1 - 1 / WINDOWS[short]) >= LN10:
                 continue
             for j in range(short + 1, 4):
                 ratio = max(1.0, windows[j][0] / max(windows[j][1], 1e-9))
-                if -shift(k, m, ratio, spread[short]) > 7:
+                if -shift(k, m, ratio, spread[short]) > 5:
                     emptied[j] = (windows[j][1], windows[j][1])
                     s.sums = [0.0, 0.0]
         s.windows = emptied

@@ -24,8 +24,8 @@ having asked more than once. `tests/naive_ratio.py` is the same detector, slow
 and obvious, for one series.
 
 The inelegant part: after a long outage the longer windows are full of it. So
-when the last interval, or the last three, speak plainly against the raised rate
-that a longer window holds, that window starts anew.
+when a shorter window speaks plainly against the raised rate that a longer one
+holds, the longer one starts anew.
 
 References
 ----------
@@ -83,7 +83,7 @@ class RatioDetector:
 
     Notes
     -----
-    1.0 kB a group; about 0.2 µs CPU a group and step at 100,000 groups.
+    1.0 kB a group; 0.2 to 0.3 µs CPU a group and step at 100,000 groups.
     Values without views (NaN, or one view a sample) are no evidence: such a
     series is `Evidence.FEW_VIEWS` for ever, and belongs to the class of gauges.
     """

@@ -54,6 +54,8 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
 """Shape before the groups' axis, and type, of each column."""
 
 INITIAL: Final[dict[str, float]] = {"factors": 1.0, "week_factor": 1.0, "hour": -1, "at": NEVER}
+LOOKED_UP: Final = {"lent_rate", "factors", "hour"}
+"""What only the turn of an hour changes."""
 PROFILE: Final = {"day_failures", "day_expected", "week_factor", "week_expected"}
 
 
@@ -151,8 +153,8 @@ class RatioState:
         return RatioState(**columns)
 
     def put(self, rows: Rows, taken: RatioState) -> None:
-        """Write some groups' columns back, without the profile."""
-        for name in SHAPES.keys() - PROFILE:
+        """Write some groups' columns back, without what only an hour's turn changes."""
+        for name in SHAPES.keys() - PROFILE - LOOKED_UP:
             getattr(self, name)[..., rows] = getattr(taken, name)
 
     def forget(self, rows: Rows) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from playwatch_models.dispersion import EFFECTIVE, KEEP, spread
 from playwatch_models.rates import HIGHEST_RATE, recent_factor, seasonal_rate
-from playwatch_models.ratio_state import NEVER
+from playwatch_models.ratio_state import NEVER, WINDOWS
 from playwatch_models.surprise import DECADE, shift_nats, tail_nats
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ UNSURE_DEVIATIONS: Final = 3.0
 """How far off the expectation itself may be before sums take it for a rise."""
 CERTAINTY: Final = 3.0
 """Powers of ten that all views failing must reach, or they are too few."""
-RECOVERED_NATS: Final = 7.0
+RESTLESS: Final = 1.0
+"""Score above which it is asked whether the deviation is over."""
+RECOVERED_NATS: Final = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -188,13 +190,13 @@ def age(state: RatioState, at: NDArray[np.int64], step_s: float) -> None:
 
 
 def recover(state: RatioState, weighed: Weighed) -> None:
-    """Empty the windows that the last interval, or the last three, contradict."""
-    hot = np.flatnonzero(weighed.score > DOUBT)
+    """Empty the windows that a shorter one contradicts."""
+    hot = np.flatnonzero(weighed.score > RESTLESS)
     if len(hot) == 0:
         return
     seen, due = weighed.window_failures[:, hot], weighed.window_expected[:, hot]
     raised = np.maximum(seen / np.maximum(due, 1e-9), 1)
-    for short in (0, 1):
+    for short in range(WINDOWS - 1):
         known = weighed.spread[short, hot] + weighed.uncertainty[hot]
         against = -shift_nats(seen[short], due[short], raised[short + 1 :], known)
         is_calm = tail_nats(seen[short], due[short], known, KEEP[short]) < DECADE

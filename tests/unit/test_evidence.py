@@ -168,6 +168,26 @@ def test_a_recovery_is_seen_within_minutes_of_a_long_outage() -> None:
     assert found.score[0] < 2
 
 
+def test_the_first_failure_of_a_series_that_never_failed_is_no_page() -> None:
+    detector = watching(-1, -1)
+    for minute in range(400):
+        step(detector, interval(minute, [0.0, 2.0], 1000))
+    found = step(detector, interval(400, [0.1, 2.0], 1000))
+
+    assert (found.score < 3).all()
+
+
+def test_a_metric_that_changes_its_unit_is_the_new_normal_after_six_hours() -> None:
+    detector = taught()
+    found = run(detector, 0.01, range(300, 330)) + run(detector, 1.0, range(330, 331))
+    run(detector, 80.0, range(331, 331 + 700))
+    later = run(detector, 80.0, range(1031, 1032))[0]
+
+    assert all(one.score[0] < 4 for one in found)
+    assert later.expected[0] > 55
+    assert later.score[0] < 3
+
+
 def test_a_gap_of_days_leaves_no_stale_evidence() -> None:
     detector = taught()
     for minute in range(300, 303):
