@@ -16,6 +16,7 @@ from playwatch.cli import (
     delivery,
     demo,
     incident,
+    model,
     publish,
     record,
     replay,
@@ -23,6 +24,7 @@ from playwatch.cli import (
     silence,
     stand_in,
     test,
+    train,
 )
 from playwatch.errors import PlaywatchError
 
@@ -39,11 +41,13 @@ app.command()(publish.publish)
 app.command()(record.record)
 app.command()(replay.replay)
 app.command()(backtest.backtest)
+app.command()(train.train)
 app.command()(audit.audit)
 app.command("stand-in")(stand_in.stand_in)
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")
 app.add_typer(incident.app, name="incident")
+app.add_typer(model.app, name="model")
 app.add_typer(silence.app, name="silence")
 app.add_typer(channel.app, name="channel")
 app.add_typer(delivery.app, name="delivery")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from playwatch.cli.progress import progress
 from playwatch.cli.replay import InputsArgument, complain
 from playwatch.cli.run import ConfigOption
 from playwatch.cli.settings import JsonOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwatch.config.schema import Settings
     from playwatch.core.rules import Rule
-    from playwatch.runtime.backtest import Backtest, Told
+    from playwatch.runtime.backtest import Backtest
     from playwatch.runtime.replay_inputs import Inputs
 
 
@@ -72,12 +70,12 @@ def _backtest(
     settings = load(config, need_secrets=False)
     other = None if against is None else load(against, need_secrets=False)
     traces = Traces() if html is not None else None
-    with _progress(inputs.size, "evaluating") as told:
+    with progress(inputs.size, "evaluating") as told:
         found = run(inputs, settings, rules=_only(settings, name), traces=traces, told=told)
     complain(inputs, [], dict(found.refused))
     later: Backtest | None = None
     if other is not None:
-        with _progress(inputs.size, f"evaluating {against}") as told:
+        with progress(inputs.size, f"evaluating {against}") as told:
             later = run(inputs, other, rules=_only(other, name), told=told)
     difference = None if later is None else compare(found, later)
     if html is not None and traces is not None:
@@ -103,16 +101,17 @@ def _backtest(
 
 def _suggest(inputs: Inputs, config: Path, budget: str, name: str | None, *, as_json: bool) -> None:
     from playwatch.cli.settings import load
+    from playwatch.core.rules import AlertType
     from playwatch.runtime.suggest import budget_per_week, suggest
 
     per_week = budget_per_week(budget)
     settings = load(config, need_secrets=False)
-    rules = _only(settings, name)
+    rules = [rule for rule in _only(settings, name) if rule.alert_type is AlertType.THRESHOLD]
     if len(rules) != 1:
         names = ", ".join(one.name for one in rules) or "none"
         typer.echo(f"playwatch: --suggest needs one rule, name it with --rule: {names}", err=True)
         raise typer.Exit(2)
-    with _progress(2 * inputs.size, "trying bounds") as told:
+    with progress(2 * inputs.size, "trying bounds") as told:
         found = suggest(inputs, settings, rules[0], per_week, told)
     complain(inputs, [], {})
     if as_json:
@@ -129,46 +128,13 @@ def _suggest(inputs: Inputs, config: Path, budget: str, name: str | None, *, as_
 
 
 def _only(settings: Settings, name: str | None) -> list[Rule]:
-    """Return the rules, or the one of a name."""
-    rules = [rule for rule in settings.core_rules() if name in {None, rule.name}]
+    """Return what is watched, or the one rule of a name."""
+    from playwatch.config.anomalies import everything_watched
+
+    every = everything_watched(settings)
+    rules = [rule for rule in every if name in {None, rule.name}]
     if name is not None and not rules:
-        names = ", ".join(rule.name for rule in settings.rules) or "none"
+        names = ", ".join(rule.name for rule in every) or "none"
         typer.echo(f"playwatch: no rule {name!r}; there are: {names}", err=True)
         raise typer.Exit(2)
     return rules
-
-
-@contextmanager
-def _progress(size: int, what: str) -> Iterator[Told]:
-    """Show on stderr how far a run is, how fast, and how long it takes yet."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(escape(what), total=max(size, 1), rate="")
-        passes = [0, 0]
-
-        def told(position: int, samples: int) -> None:
-            # A second pass begins anew.
-            if position < passes[1]:
-                passes[0] += passes[1]
-            passes[1] = position
-            elapsed_s = progress.tasks[0].elapsed or 0.0
-            rate = f"{samples / elapsed_s:,.0f} samples/s" if elapsed_s > 1 else ""
-            progress.update(task, completed=passes[0] + position, rate=rate)
-
-        yield told

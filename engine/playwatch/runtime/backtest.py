@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from playwatch.config.anomalies import AUTOMATIC
 from playwatch.core.deliveries import Action
 from playwatch.runtime.replay import INSTALLATION, Evaluation, replayed
 
@@ -190,7 +191,12 @@ def backtest(
     return Backtest(
         from_at=from_at or 0,
         until_at=from_at or 0 if now is None else now.at,
-        rules=tuple(watch.rule for watch in evaluation.pipeline.watches),
+        rules=tuple(
+            watch.rule
+            for watch in evaluation.pipeline.watches
+            # What nobody asked for is worth a line when there was something to learn.
+            if len(watch.groups) or not watch.rule.name.startswith(AUTOMATIC)
+        ),
         outcomes=ledger.outcomes(),
         samples=evaluation.samples,
         refused=dict(evaluation.refused),
