@@ -21,7 +21,7 @@ from tests.kit.channels import KEY, QUICK, pagerduty_settings
 from tests.kit.stores import a_delivery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from playwatch.core.deliveries import Attempt
     from playwatch.core.incidents import Incident
@@ -51,6 +51,7 @@ async def delivering(
     rng: random.Random | None = None,
     telemetry: Telemetry | None = None,
     rate_limits: Mapping[str, int | None] | None = None,
+    unrolled: Collection[str] = (),
 ) -> AsyncIterator[Outbox]:
     """Run an outbox; close its channels at the end."""
     outbox = Outbox(
@@ -60,6 +61,7 @@ async def delivering(
         telemetry or Telemetry(),
         rng or seeded(7),
         rate_limits=rate_limits,
+        unrolled=unrolled,
     )
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -226,6 +226,9 @@ class Store(Protocol):
     async def routed(self, incident_ids: Sequence[str]) -> list[Delivery]:
         """Return the triggers of these incidents, whatever their status, and withdrawals."""
 
+    async def decided(self, what: str) -> list[Decision]:
+        """Return the decisions of one word about open incidents, in the order they were made."""
+
     async def withheld(self, incident_ids: Sequence[str]) -> set[str]:
         """Return which of these incidents have a trigger that a silence keeps back."""
 

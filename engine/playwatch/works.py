@@ -81,8 +81,10 @@ class Works:
         self._roster = roster
         self._channels = {one.name: self._open_one(one) for one in settings.channels}
         rates = {one.name: one.rate_limit for one in settings.channels}
+        unrolled = [one.name for one in settings.channels if not one.rolls_up]
+        surroundings = (store, clock, self.telemetry, rng)
         self.outbox = Outbox(
-            self._channels.values(), store, clock, self.telemetry, rng, rate_limits=rates
+            self._channels.values(), *surroundings, rate_limits=rates, unrolled=unrolled
         )
         self._open_former_channels()
         self.self_watch = SelfWatch(

@@ -75,7 +75,8 @@ async def test_ten_minutes_of_429_in_a_storm_of_300(store: Store, clock: HandClo
     async with StandIn(clock=clock) as server:
         server.fail("status", status=429, times=None)
         channel = patient(server.url, clock)
-        async with delivering(store, clock, channel, rate_limits=LIMITS) as outbox:
+        one_by_one = delivering(store, clock, channel, rate_limits=LIMITS, unrolled=("on-call",))
+        async with one_by_one as outbox:
             await put(store, outbox, *map(message, storm))
             await turn(clock, lambda: clock.monotonic_ms() >= 600_000)
             wasted = server.requests

@@ -273,3 +273,13 @@ def test_variables_that_are_not_set_may_wait(tmp_path: Path) -> None:
         "channels.0.secret.0",
         "channels.0.secret.1",
     }
+
+
+@pytest.mark.parametrize(
+    ("lines", "rolls_up"),
+    [("", True), ("    rollup: off", False), ("    send_resolved: false", False)],
+)
+def test_a_storm_is_rolled_up_unless_that_is_off_or_ends_are_not_told(
+    tmp_path: Path, lines: str, *, rolls_up: bool
+) -> None:
+    assert channel(tmp_path, PAGERDUTY + lines).rolls_up is rolls_up

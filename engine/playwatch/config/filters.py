@@ -113,6 +113,8 @@ class ChannelFields(Strict):
         Whether the end is told.
     rate_limit
         How many messages in any minute; the gravest first when more wait.
+    rollup
+        Whether one incident stands for those that would wait for over a minute.
     """
 
     name: Name
@@ -126,6 +128,15 @@ class ChannelFields(Strict):
     severity_map: dict[SeverityWord, SeverityWord] = Field(default_factory=dict)
     send_resolved: Flag = True
     rate_limit: RateLimit = None
+    rollup: Annotated[Literal["on", "off"], Choice] = "on"
+
+    @property
+    def rolls_up(self) -> bool:
+        """Whether a storm beyond the limit is told by a roll-up.
+
+        Where ends are not told, nobody would learn that a roll-up is over.
+        """
+        return self.rollup == "on" and self.send_resolved
 
     @property
     def key(self) -> str:

@@ -29,6 +29,11 @@ class DeliveryStatus(Enum):
     DEAD = "dead"
     """Given up: the receiver refused it for good."""
 
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more is to be done for it."""
+        return self is not DeliveryStatus.PENDING
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

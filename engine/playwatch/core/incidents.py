@@ -6,12 +6,16 @@ import hashlib
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from playwatch.core.rules import AlertType, Severity  # noqa: TC001 - read by the store at run time
+from playwatch.core.rules import AlertType, Severity
 
 if TYPE_CHECKING:
     from playwatch.core.rules import Rule
+
+
+ROLLUP: Final = "rollup-"
+"""What the ids of incidents begin with that stand for others."""
 
 
 class Status(Enum):
@@ -170,6 +174,11 @@ class Incident:
         since_crossing_s = (self.opened_at - self.started_at) / 1000
         window_s = self.window_s if math.isfinite(self.window_s) else 1.0
         return 3600.0 * self.affected_viewers / max(1.0, since_crossing_s, window_s)
+
+    @property
+    def is_of_a_rule(self) -> bool:
+        """False for what the engine says of itself, and for what stands for others."""
+        return self.alert_type is not AlertType.ENGINE and not self.id.startswith(ROLLUP)
 
     @property
     def dedup_key(self) -> str:

@@ -25,7 +25,6 @@ from playwatch.codecs import CODECS
 from playwatch.core import snapshots
 from playwatch.core.incidents import Change
 from playwatch.core.refusals import Reason, Refused
-from playwatch.core.rules import AlertType
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 from playwatch.runtime.counting import count_read
@@ -135,8 +134,7 @@ class Evaluator:
             for reason in refused:
                 log.warning("left out of the snapshot: %s", reason)
         stored = await self._store.open_incidents()
-        # What the engine says of itself is not the rules'.
-        incidents = [one for one in stored if one.alert_type is not AlertType.ENGINE]
+        incidents = [one for one in stored if one.is_of_a_rule]
         ids = [incident.id for incident in incidents]
         routed, withheld = await self._store.routed(ids), await self._store.withheld(ids)
         await self._read_silences(now)

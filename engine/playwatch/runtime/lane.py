@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from playwatch.core.backoff import after
@@ -41,6 +42,7 @@ from playwatch.runtime.admission import Admission
 from playwatch.runtime.alarm import Alarm
 from playwatch.runtime.lane_log import LaneLog, outcome_of
 from playwatch.runtime.repeats import Repeats
+from playwatch.runtime.rollups import RollUps
 
 if TYPE_CHECKING:
     import random
@@ -85,6 +87,8 @@ class Lane:
         self._admission = Admission(channel, traffic, clock, rng, self.wake)
         self._repeats = Repeats(store, clock)
         self._log = LaneLog(channel.name, clock, telemetry, self._admission.endpoint)
+        room = partial(traffic.within_a_minute, channel.name)
+        self._rollups = RollUps(channel.name, store, recorder, clock, self._log, room)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._left: set[str] = set()
         self._steady_offset_ms = clock.wall_ms() - clock.monotonic_ms()
@@ -140,7 +144,9 @@ class Lane:
 
     def expect(self, deliveries: Iterable[Delivery]) -> None:
         """Send what was just committed; a receiver that is away is asked for it."""
-        self._log.expect(deliveries)
+        announced = list(deliveries)
+        self._log.expect(announced)
+        self._rollups.expect(announced)
         self._admission.endpoint.breaker.hurry()
         self.wake()
 
@@ -153,6 +159,7 @@ class Lane:
                 if not is_started:
                     await self._take_over()
                     is_started = True
+                await self._rollups.step(self._busy, self._left)
                 wait_s = await self._dispatch(tasks)
                 told = ""
             except StoreError as error:
@@ -179,6 +186,7 @@ class Lane:
         since = self._clock.wall_ms() - WINDOW_MS
         self._admission.recall(await self._store.attempted(self._channel.name, since))
         self._log.expect_ids(pending)
+        await self._rollups.recover()
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> float | None:
         """Start what is due; return how long to wait for more, None for a wake-up."""
@@ -196,9 +204,13 @@ class Lane:
             return 0.0  # an answer that came meanwhile holds the lane
         self._horizon = 0
         blocked: list[int | None] = []
+        has_rolled_up = False
         for delivery in due:
             if room <= 0:
                 break
+            if self._rollups.covers(delivery):
+                has_rolled_up = True
+                continue
             gate = admission.gate(delivery.key_fingerprint)
             if self._is_too_early(delivery):
                 continue
@@ -208,6 +220,8 @@ class Lane:
             work = self._deliver(delivery, gate, is_probe=admission.begin(gate))
             self._busy[delivery.id] = tasks.create_task(work, name=f"deliver {delivery.id}")
             room -= 1
+        if has_rolled_up:
+            return 0.0
         return None if room <= 0 else await self._wait_s(blocked)
 
     async def _wait_s(self, blocked: list[int | None]) -> float | None:
@@ -262,6 +276,8 @@ class Lane:
         if delivery.id in self._left and delivery.action is Action.TRIGGER:
             records.insert(0, AttemptRecord(delivery, now_at, 0.0, AMBIGUOUS, _LEFT))
         self._left.discard(delivery.id)
+        if delivery.action is Action.RESOLVE and following.status.is_final:
+            self._rollups.leave(delivery.incident_id)
         if isinstance(attempt, Sent) and self._is_to_be_repeated(delivery):
             self._log.expect(await self._repeats.queue(delivery, steady_at))
         await self._recorder.record(*records)

@@ -100,6 +100,17 @@ class LaneLog:
         self.announced += 1
         self._expected.update(created)
 
+    @property
+    def queued(self) -> int:
+        """How many deliveries wait or are in flight."""
+        return len(self._expected)
+
+    def settle(self, ids: Iterable[str]) -> None:
+        """Count deliveries that a roll-up has told."""
+        for each in ids:
+            self._expected.pop(each, None)
+            self._telemetry.notifications.labels(self._name, "rolled_up").inc()
+
     def forget(self) -> None:
         """Count nothing: the queue is empty."""
         self._expected.clear()

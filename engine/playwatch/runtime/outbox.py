@@ -19,7 +19,7 @@ from playwatch.runtime.traffic import Traffic
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from playwatch.core.deliveries import Delivery
     from playwatch.ports import Channel, Clock, Store
@@ -34,6 +34,8 @@ class Outbox:
     rate_limits
         By channel, how many requests in any minute; a channel that is not
         named has no limit. Channels with one routing key share the lowest.
+    unrolled
+        Channels that are told of each incident on its own, however long it takes.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class Outbox:
         rng: random.Random,
         *,
         rate_limits: Mapping[str, int | None] | None = None,
+        unrolled: Collection[str] = (),
     ) -> None:
         self._recorder = Recorder(store, clock)
-        self._traffic = Traffic(rate_limits)
+        self._traffic = Traffic(rate_limits, unrolled)
         self._surroundings = (store, self._recorder, clock, telemetry, rng, self._traffic)
         self._lanes = {channel.name: Lane(channel, *self._surroundings) for channel in channels}
         self._loops: list[asyncio.Task[None]] = []
@@ -63,15 +66,20 @@ class Outbox:
     def _run(self, name: str, tasks: asyncio.TaskGroup) -> None:
         self._loops.append(tasks.create_task(self._lanes[name].run(tasks), name=f"lane {name}"))
 
-    def put(self, channel: Channel, rate_limit: int | None = None) -> None:
+    def put(
+        self, channel: Channel, rate_limit: int | None = None, *, rolls_up: bool = True
+    ) -> None:
         """Send by this channel from here on: a new one, or in place of the one of its name.
 
         Parameters
         ----------
         rate_limit
             Its requests in any minute; None for no limit.
+        rolls_up
+            Whether a storm beyond that is told by a roll-up.
         """
         self._traffic.limit(channel.name, rate_limit)
+        self._traffic.roll_up(channel.name, is_on=rolls_up)
         lane = self._lanes.get(channel.name)
         if lane is not None:
             lane.replace(channel)

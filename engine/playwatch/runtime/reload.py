@@ -223,7 +223,7 @@ class Reloader:
             [self._parts.route(one, channels[one.name]) for one in settings.channels],
         )
         for name, channel in fresh.items():
-            self._outbox.put(channel, after[name].rate_limit)
+            self._outbox.put(channel, after[name].rate_limit, rolls_up=after[name].rolls_up)
         for name in before.keys() - after.keys():
             self._outbox.retire(name)
         self._written, self._settings, self._catalogue = written, settings, catalogue

@@ -14,7 +14,7 @@ from playwatch.core.breaker import CircuitBreaker
 from playwatch.core.limits import SlidingWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from playwatch.ports import Channel
 
@@ -104,10 +104,17 @@ class Traffic:
     rate_limits
         By channel, how many calls in any minute; a channel that is not named
         has no limit. Of two channels with one key the lower limit counts.
+    unrolled
+        Channels that are told of each incident on its own, however long it takes.
     """
 
-    def __init__(self, rate_limits: Mapping[str, int | None] | None = None) -> None:
+    def __init__(
+        self,
+        rate_limits: Mapping[str, int | None] | None = None,
+        unrolled: Collection[str] = (),
+    ) -> None:
         self._limits = dict(rate_limits or {})
+        self._unrolled = set(unrolled)
         self._channels: dict[str, str] = {}
         self._gates: dict[str, KeyGate] = {}
         self._endpoints: dict[str, Endpoint] = {}
@@ -124,6 +131,21 @@ class Traffic:
         self._limits[channel] = rate_limit
         for name, gate in self._gates.items():
             gate.window.limit = self._limit_of(name)
+
+    def roll_up(self, channel: str, *, is_on: bool) -> None:
+        """Set whether a channel is told of roll-ups."""
+        (self._unrolled.discard if is_on else self._unrolled.add)(channel)
+
+    def within_a_minute(self, channel: str, now_ms: int) -> int | None:
+        """Return how many messages a channel may send until then; None if it rolls nothing up."""
+        key = self._channels.get(channel, "")
+        gate = self._gates.get(key)
+        limit = self._limit_of(key)
+        if limit is None or channel in self._unrolled:
+            return None
+        now = limit if gate is None else gate.window.room(now_ms) or 0
+        sharers = sum(name == key for name in self._channels.values())
+        return (limit + now) // max(1, sharers)
 
     def gate(self, channel: Channel, key_fingerprint: str) -> KeyGate:
         """Return the gate of a key; without a key it is the channel's own."""

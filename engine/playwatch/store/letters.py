@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal
-from playwatch.store import salvage
+from playwatch.store import rows, salvage
 from playwatch.store.ledger import write_audit
 from playwatch.store.queries import QUERIES
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from playwatch.core.audit import AuditEntry
+    from playwatch.core.decisions import Decision
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
     from playwatch.ports import AttemptRecord, StoredChannel
@@ -38,6 +39,10 @@ class SqliteLetters:
         """Return the newest attempts of a channel that ended after a moment: key and end."""
         found = await self._rows("attempted", {"channel": channel, "since": since})
         return [(row["key_fingerprint"], row["at"]) for row in found]
+
+    async def decided(self, what: str) -> list[Decision]:
+        """Return the decisions of one word about open incidents, in the order they were made."""
+        return [rows.decision_of(row) for row in await self._rows("decided", {"what": what})]
 
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
@@ -107,6 +112,7 @@ class MemoryLetters:
     _attempts: list[AttemptRecord]
     _channels: dict[str, StoredChannel]
     _audit: list[AuditEntry]
+    _decisions: dict[tuple[str, int, str], Decision]
 
     async def pending(self, channel: str) -> dict[str, int]:
         """Return the ids of what a channel has yet to send, and when each was decided."""
@@ -122,6 +128,14 @@ class MemoryLetters:
             (each.delivery.key_fingerprint, each.at)
             for each in self._attempts
             if each.delivery.channel == channel and each.at > since
+        ]
+
+    async def decided(self, what: str) -> list[Decision]:
+        """Return the decisions of one word about open incidents, in the order they were made."""
+        return [
+            each
+            for each in self._decisions.values()
+            if each.what == what and self._incidents[each.incident_id].is_open
         ]
 
     async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:

@@ -257,6 +257,13 @@ ON CONFLICT (incident_id, at, what) DO NOTHING;
 -- The decisions about one incident, in the order they were made.
 SELECT body FROM decisions WHERE incident_id = :id ORDER BY number;
 
+-- name: decided
+-- The decisions of one word about open incidents, in the order they were made.
+SELECT decisions.body
+FROM incidents JOIN decisions ON decisions.incident_id = incidents.id
+WHERE incidents.status = 'open' AND decisions.what = :what
+ORDER BY decisions.number;
+
 -- name: withheld
 -- Which of some incidents (ids as JSON) have a trigger that a silence keeps back.
 SELECT listed.value AS id
