@@ -201,6 +201,8 @@ async def test_channels_come_and_go_beside_an_engine_and_without_one(site: Site)
         refused = await said_by(site, "channel", "remove", provisioned, code=2)
         assert "change the file and reload" in refused
     await said_by(site, "channel", "add", "late", "console", "--author", "ann")
+    routes = json.loads(await said_by(site, "config", "routes", "--json"))
+    assert {"oncall", "late"} == {one["channel"] for one in routes if one["is_told"]}
     await said_by(site, "channel", "remove", "late", "--open-incidents", "leave")
     entries = json.loads(await said_by(site, "audit", "--json"))
     table = await said_by(site, "audit", "night")

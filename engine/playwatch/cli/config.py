@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -66,11 +67,12 @@ def routes(
     as_json: JsonOption = False,
 ) -> None:
     """Tell which channels would be told of an incident; exit 1 when none would."""
+    from playwatch.cli.hands import with_added_channels
     from playwatch.cli.settings import load
     from playwatch.config.routes import listeners, self_listeners, watching
     from playwatch.core.rules import Severity
 
-    settings = load(config, need_secrets=False)
+    settings = asyncio.run(with_added_channels(load(config, need_secrets=False)))
     dimensions = _dimensions(dimension or [])
     asked = None if rule is None else _rule(settings, rule)
     if asked is not None and alert_type not in {None, asked.alert_type.value}:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -102,6 +104,27 @@ async def channels_to_try(
     store = await SqliteStore.open(settings.store.path, read_only=True)
     try:
         yield channels_in(settings, store)
+    finally:
+        await store.close()
+
+
+async def with_added_channels(settings: Settings) -> Settings:
+    """Return settings with the channels that were added at run time, engine up or down.
+
+    A store that cannot be read is told of, and adds none.
+    """
+    from playwatch.errors import StoreError
+    from playwatch.store.sqlite import SqliteStore
+
+    if not settings.store.path.exists():
+        return settings
+    try:
+        store = await SqliteStore.open(settings.store.path, read_only=True)
+    except StoreError as error:
+        typer.echo(f"playwatch: without the channels added at run time: {error}", err=True)
+        return settings
+    try:
+        return await roster_of(settings, store).complete(settings)
     finally:
         await store.close()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwatch.runtime.channel_desk import ChannelDesk
     from playwatch.web.pages.site import Site
 
-KEY_OF: Final = {"pagerduty": "integration_key", "slack": "url", "webhook": "url"}
+KEY_OF: Final = {"pagerduty": "integration_key", "slack": "webhook_url", "webhook": "url"}
 """The service's one secret, which the dialog asks for."""
 
 _EMPTY: Final = {"service": "pagerduty", "alert_types": "all", "name": ""}
