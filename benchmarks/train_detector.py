@@ -44,7 +44,7 @@ WEIGHT = {"kpi": 1.0, "mscloud": 2.0, "nab": 1.0, "group": 1.0}
 INJECTED = 0.3
 INCIDENTS = 0.3
 """Weight of all incidents together against that of all false alarms."""
-LARGEST = 300.0
+LARGEST = 60.0
 """Most that one series may weigh."""
 FIRST_ROWS = 20
 WIDE_ROWS = 3
@@ -177,8 +177,8 @@ def gather(data: Path, seed: int) -> list[Material]:
         one = column.series
         is_wide = one.dataset == "nab" and share == 1.0
         chosen, is_incident, weight = select(one, mark, rows, table, is_wide=is_wide)
-        weight *= WEIGHT[one.dataset]
-        weight *= min(1.0, LARGEST / max(weight.sum(), 1e-9)) * share
+        weight *= WEIGHT[one.dataset] * share
+        weight *= min(1.0, LARGEST / max(weight.sum(), 1e-9))
         fold = int(deal[families.index(family_of(one))])
         material.append(Material(one.key, fold, table[chosen], is_incident, weight))
     return material

@@ -65,6 +65,8 @@ class NaiveSeries:
     settling: int = 0
     at_s: int = 0
     bin: int = -1
+    verdicts: float = 0.0
+    verdict_age_s: float | None = None
     in_bin: list[float] = field(default_factory=list)
     levels: dict[int, float] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
@@ -90,7 +92,9 @@ class NaiveSeries:
         score = min(self.season_tail.rarity(abs(season)), self.local_tail.rarity(abs(local)))
         if self.settling or agreed == 0 or self.seen <= 30:
             score, agreed = 0.0, 0.0 if self.settling else agreed
-        verdict = NaiveVerdict(score, expected, agreed)
+        tired = max(score - 0.5 * math.log10(1 + self.verdicts), 0.0) if score else 0.0
+        verdict = NaiveVerdict(tired, expected, agreed)
+        self._tire(score)
         self.seen += 1
         self._learn(value, known=known, scales=(season_scale, local_scale), off=off)
         self.season_tail.follow(abs(season))
@@ -99,6 +103,16 @@ class NaiveSeries:
         self.settling = max(self.settling - 1, 0)
         self.at_s = time_s
         return verdict
+
+    def _tire(self, score: float) -> None:
+        self.verdicts *= 0.5 ** (self.step_s / (2 * DAY_S))
+        if self.verdict_age_s is not None:
+            self.verdict_age_s += self.step_s
+        if score >= 3.5:
+            self.verdict_age_s = 0.0
+        elif self.verdict_age_s is not None and self.verdict_age_s > max(1800, 3 * self.step_s):
+            self.verdicts += 1
+            self.verdict_age_s = None
 
     def _floor(self) -> float:
         return 0.004 * abs(self.mean) + 0.1 * self.size + 1e-9

@@ -3,6 +3,9 @@
 What recurs is not news, however far it sticks out; what was never seen is. An excursion
 ends when the surprise stayed low for half an hour, and then counts at every height that
 its peak reached. Counts are forgotten with a half-life of ten days.
+
+The same holds for verdicts: a group that was found strange yesterday has to be stranger
+today. Each strong verdict of the last days makes the next one count for less.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ __all__ = ["Habituation"]
 
 _HALF_LIFE_S = 10 * 86_400.0
 _QUIET_S = 1800.0
+_TIRED_HALF_LIFE_S = 2 * 86_400.0
+_STRONG = 3.5
+"""A score that counts as a verdict: once in 3,000 intervals."""
+_TIRING = np.float32(0.5)
 _NEVER_H = np.float32(400.0)
 
 
@@ -40,6 +47,7 @@ class Habituation:
         self._step_s = np.float32(step_s)
         self._quiet_s = np.float32(max(_QUIET_S, 3 * step_s))
         self._fade = np.float32(0.5 ** (step_s / _HALF_LIFE_S))
+        self._tired_fade = np.float32(0.5 ** (step_s / _TIRED_HALF_LIFE_S))
         self._slow_fade = np.float32(0.5 ** (step_s / _HALF_LIFE_S / 2))
 
     def familiar(
@@ -80,6 +88,38 @@ class Habituation:
         if out.any():
             memory.peak_age_s[out] = 0
             memory.peak[out] = np.maximum(memory.peak[out], height[out])
+
+    def tired(self, memory: Memory, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return scores less what the verdicts of the last days take from them.
+
+        Parameters
+        ----------
+        score
+            As found, shape ``(n,)``; not changed.
+        """
+        hit = np.flatnonzero((score > 0) & (memory.verdicts > 0))
+        if not len(hit):
+            return score
+        less = score.copy()
+        less[hit] = np.maximum(less[hit] - _TIRING * np.log10(1 + memory.verdicts[hit]), 0)
+        return less
+
+    def tire(self, memory: Memory, score: NDArray[np.float64]) -> None:
+        """Follow verdicts and count those that end.
+
+        Parameters
+        ----------
+        score
+            As found, before `tired`.
+        """
+        memory.verdicts *= self._tired_fade
+        going = memory.verdict_age_s >= 0
+        memory.verdict_age_s[going] += self._step_s
+        strong = score >= _STRONG
+        ended = going & ~strong & (memory.verdict_age_s > self._quiet_s)
+        memory.verdicts[ended] += 1
+        memory.verdict_age_s[ended] = -1
+        memory.verdict_age_s[strong] = 0
 
     def _close(self, memory: Memory, ended: NDArray[np.intp], hour: Floats) -> None:
         """Count excursions at every height that they reached."""

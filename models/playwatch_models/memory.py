@@ -49,6 +49,8 @@ _LONE = {
     "peak": 0.0,
     "peak_age_s": 0.0,
     "highest": 0.0,
+    "verdicts": 0.0,
+    "verdict_age_s": -1.0,
 }
 _TAILS = {f"tail_{name}": 2.5 for name in TRACKERS}
 _EXCESSES = {f"excess_{name}": 0.6 for name in TRACKERS}
@@ -91,6 +93,8 @@ class Memory:
     peak, peak_age_s, highest
         The excursion in progress, 0 for none; seconds since its peak; the highest ever,
         slowly forgotten.
+    verdicts, verdict_age_s
+        Strong verdicts of late, and seconds since the last; negative for none in progress.
     tails, excesses, runs
         For each of `TRACKERS` the level that 2 % exceed, by how much they do, and how
         many exceed it in a row; shape ``(5, n)``.
@@ -126,6 +130,8 @@ class Memory:
     peak: Floats
     peak_age_s: Floats
     highest: Floats
+    verdicts: Floats
+    verdict_age_s: Floats
     tails: Floats
     excesses: Floats
     runs: Floats
@@ -144,5 +150,6 @@ def normal_rows() -> NDArray[np.intp]:
     """Return the rows of a block that say what is normal, which an incident must not teach."""
     follows = {"seen", "settling", "mean_views", "unit_run", "unit", "frozen_s"}
     traces = {"quick", "slow", "before", "lasting", "recent", "peak", "peak_age_s"}
+    traces |= {"verdicts", "verdict_age_s"}
     kept = [number for number, name in enumerate(STARTS) if name not in follows | traces]
     return np.array(kept, np.intp)

@@ -181,6 +181,7 @@ class SeasonalDetector:
         judged = (memory.seen > _UNJUDGED) & (memory.settling <= 0) & ~strange
         score = self._score(memory, chunk, found, rarities)
         score[~judged | ~self._is_worse(found.agreed)] = 0
+        raw, score = score, self._habituation.tired(memory, score)
         findings.score[part] = score
         findings.evidence[part] = np.where(
             judged, np.where(score > 0, self._speaks, Evidence.NONE), Evidence.LEARNING
@@ -197,6 +198,7 @@ class SeasonalDetector:
         if len(held):
             memory.bin_count[held] = 0
         learn(memory, chunk, found, surprises, (self._profile, self._habituation, self._pace))
+        self._habituation.tire(memory, raw)
         block[np.ix_(_NORMAL, held)] = before[_NORMAL]
         convert(memory, self._profile, chunk.rows, is_log=self._is_log)
         self._table.write(where, block)
