@@ -222,8 +222,4 @@ def _row(raw: bytes, intake: Intake) -> int:
         key = _KEY.decode(raw)
     except _UNREADABLE as error:
         raise Refused(Reason.WRONG_TYPE, f"key: {error}") from None
-    spelling = msgpack.encode(key.dimensions)
-    row = intake.spellings.find(key.metric, spelling)
-    if row is None:
-        row = intake.spellings.learn(key.metric, spelling, key.dimensions or {})
-    return row
+    return intake.spellings.row_of(key.metric, key.dimensions or {})

@@ -148,7 +148,7 @@ class Dispatch:
     def _know(self, rows: NDArray[np.int32]) -> None:
         """Find out who wants the series that were never seen before."""
         if len(self._kind) < len(self._series):
-            capacity = max(len(self._series), 2 * len(self._kind))
+            capacity = max(len(self._series), 5 * len(self._kind) // 4)
             self._kind = grown(self._kind, capacity, _UNKNOWN)
             self._start = grown(self._start, capacity, 0)
         unknown = self._kind[rows] == _UNKNOWN
@@ -170,7 +170,7 @@ class Dispatch:
             self._wanted_by.append(tuple(numbers))
         end = self._used + len(groups)
         if end > len(self._group):
-            self._group = grown(self._group, max(end, 2 * len(self._group), 256), NO_GROUP)
+            self._group = grown(self._group, max(end, 5 * len(self._group) // 4, 256), NO_GROUP)
         self._group[self._used : end] = groups
         self._kind[row], self._start[row] = kind, self._used
         self._used = end

@@ -83,7 +83,7 @@ class PhaseColumns:
         """Make room for so many groups."""
         if groups <= len(self.phase):
             return
-        capacity = max(groups, 2 * len(self.phase), 64)
+        capacity = max(groups, 5 * len(self.phase) // 4, 64)
         for name in self.columns:
             setattr(self, name, grown(getattr(self, name), capacity, _FILL[name]))
 

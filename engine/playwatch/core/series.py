@@ -138,7 +138,7 @@ class SeriesTable:
     def _append(self, metric: int, canonical: bytes) -> int:
         row = len(self._names)
         if row == len(self.metric):
-            capacity = max(256, 2 * row)
+            capacity = max(256, 5 * row // 4)
             self.metric = grown(self.metric, capacity, 0)
             self.newest_at = grown(self.newest_at, capacity, NEVER)
             self.newest_value = grown(self.newest_value, capacity, np.nan)

@@ -32,10 +32,8 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 # full table is emptied, which costs each series one slow look-up.
 _MAX_SPELLINGS: Final = 500_000
 _MAX_TABLES: Final = 4096
-_MAX_COLUMNS: Final = 64
+_MAX_COLUMNS: Final = 4096
 _MAX_COLUMN_BYTES: Final = 16 * 1024 * 1024
-# Enough of a column's ends to tell columns apart without hashing all of it.
-_END: Final = 256
 
 # A suggestion costs a comparison with the whole catalogue.
 _MAX_SUGGESTIONS: Final = 256
@@ -105,7 +103,7 @@ class Spellings:
         self._limit = limit
         self._count = 0
         self._tables: dict[str, dict[bytes, int]] = {}
-        self._columns: dict[object, tuple[bytes, NDArray[np.int32]]] = {}
+        self._columns: dict[object, NDArray[np.int32]] = {}
         self._column_bytes = 0
         self._suggestions: dict[str, str] = {}
 
@@ -131,17 +129,7 @@ class Spellings:
         Refused
             ``unknown_metric``, ``bad_dimension`` or ``series_limit``.
         """
-        number = self._catalogue.id_of(metric)
-        if number is None:
-            raise Refused(Reason.UNKNOWN_METRIC, self._unknown(metric))
-        try:
-            row = self._series.intern(number, canonical_dimensions(clean_dimensions(dimensions)))
-        except SeriesLimitError as error:
-            key = self._catalogue[number].key
-            detail = f"{key}: limit of {error.limit} series; {error.dimension!r} has most values"
-            raise Refused(Reason.SERIES_LIMIT, detail) from None
-        except ValueError as error:
-            raise Refused(Reason.BAD_DIMENSION, str(error)) from None
+        row = self.row_of(metric, dimensions)
         if self._count >= self._limit or len(self._tables) >= _MAX_TABLES:
             self._tables.clear()
             self._count = 0
@@ -149,22 +137,41 @@ class Spellings:
         self._count += 1
         return row
 
+    def row_of(self, metric: str, dimensions: Mapping[str, object]) -> int:
+        """Return the row of a series without remembering how it was written.
+
+        Raises
+        ------
+        Refused
+            As in `learn`.
+        """
+        number = self._catalogue.id_of(metric)
+        if number is None:
+            raise Refused(Reason.UNKNOWN_METRIC, self._unknown(metric))
+        try:
+            return self._series.intern(number, canonical_dimensions(clean_dimensions(dimensions)))
+        except SeriesLimitError as error:
+            key = self._catalogue[number].key
+            detail = f"{key}: limit of {error.limit} series; {error.dimension!r} has most values"
+            raise Refused(Reason.SERIES_LIMIT, detail) from None
+        except ValueError as error:
+            raise Refused(Reason.BAD_DIMENSION, str(error)) from None
+
     def find_column(self, metric: str, spelling: bytes) -> NDArray[np.int32] | None:
         """Return the rows of a whole column of dimensions met before, or None."""
-        found = self._columns.get(_ends(metric, spelling))
-        return found[1] if found is not None and found[0] == spelling else None
+        return self._columns.get(_mark(metric, spelling))
 
     def learn_column(self, metric: str, spelling: bytes, rows: NDArray[np.int32]) -> None:
         """Remember the rows of a whole column; they must not be changed later."""
-        size = len(spelling) + rows.nbytes
-        if size > _MAX_COLUMN_BYTES:
+        if rows.nbytes > _MAX_COLUMN_BYTES:
             return
-        if len(self._columns) >= _MAX_COLUMNS or self._column_bytes + size > _MAX_COLUMN_BYTES:
+        is_full = self._column_bytes + rows.nbytes > _MAX_COLUMN_BYTES
+        if is_full or len(self._columns) >= _MAX_COLUMNS:
             self._columns.clear()
             self._column_bytes = 0
         rows.setflags(write=False)
-        self._columns[_ends(metric, spelling)] = (spelling, rows)
-        self._column_bytes += size
+        self._columns[_mark(metric, spelling)] = rows
+        self._column_bytes += rows.nbytes
 
     def _unknown(self, metric: str) -> str:
         near = self._suggestions.get(metric)
@@ -175,5 +182,10 @@ class Spellings:
         return f"{metric!r}, did you mean {near}?" if near else f"{metric!r}"
 
 
-def _ends(metric: str, spelling: bytes) -> object:
-    return metric, len(spelling), spelling[:_END], spelling[-_END:]
+def _mark(metric: str, spelling: bytes) -> object:
+    """Return what a column is known by, much smaller than its bytes.
+
+    Python's hash of bytes is 64 bits of SipHash under a key of this process, so
+    nobody outside can make two columns that share it.
+    """
+    return metric, len(spelling), hash(spelling)

@@ -161,7 +161,7 @@ class RingWindows:
         """Make room for so many groups."""
         if groups <= len(self.head):
             return
-        capacity = max(groups, 2 * len(self.head), 64)
+        capacity = max(groups, 5 * len(self.head) // 4, 64)
         self.clocks.reserve(capacity)
         self.head = grown(self.head, capacity, 0)
         self.sums = grown(self.sums, capacity, 0)
