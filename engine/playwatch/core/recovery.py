@@ -88,6 +88,8 @@ def _deviations(
     is_upward: NDArray[np.bool_], intervals: Intervals, findings: Findings
 ) -> NDArray[np.float64]:
     """Return how far each value is on the bad side of what is expected, in deviations."""
-    up = (intervals.value - findings.expected) / (findings.high - findings.expected)
-    down = (findings.expected - intervals.value) / (findings.expected - findings.low)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A band without any width on a side tells nothing there.
+        up = (intervals.value - findings.expected) / (findings.high - findings.expected)
+        down = (findings.expected - intervals.value) / (findings.expected - findings.low)
     return np.where(is_upward, up, down) * BAND_DEVIATIONS

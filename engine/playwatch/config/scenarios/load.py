@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from playwatch.config.anomalies import AnomalySettings
     from playwatch.config.document import Document
     from playwatch.config.document import Path as KeyPath
     from playwatch.config.rules import RuleSettings
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from playwatch.core.silences import MuteWindow
 
 _ANY_KEY: Final = Scalar("0" * 32)
-_WITH_CONFIG: Final = ("rule_files", "metrics", "rules", "channels", "mute")
+_WITH_CONFIG: Final = ("rule_files", "metrics", "rules", "anomalies", "channels", "mute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +85,24 @@ def load_suite(path: Path, *, environ: Mapping[str, str]) -> Suite:
     settings = validated(ScenarioFile, main, base.reading)
     documents = (main, *base.documents)
     is_whole = not (base.problems or any(document.problems for document in documents))
-    rules, channels = base.rules, base.channels
+    rules, channels, anomalies = base.rules, base.channels, base.anomalies
     if settings:
         rules, channels = (*rules, *settings.rules), (*channels, *settings.channels)
+        anomalies = (*anomalies, *settings.anomalies)
         # Without all rules, names would seem unknown.
         if is_whole:
             others = {rule.name for rule in base.rules}
-            check_names(main, settings, rules, channels, others)
+            check_names(main, settings, (rules, anomalies), channels, others)
     problems = [*problems_of(documents, environment), *base.problems]
     if problems or settings is None:
         raise ConfigError(problems)
     return Suite(
         file=str(path),
         catalogue=base.reading.catalogue,
-        rules=tuple(rule.core_rule() for rule in rules),
+        rules=(
+            *(rule.core_rule() for rule in rules),
+            *(one.core_rule() for one in anomalies if one.enabled),
+        ),
         routes=tuple(route_of(channel) for channel in channels),
         mute=(*base.mute, *(window.core_window() for window in settings.mute)),
         interval_s=settings.interval,
@@ -115,6 +120,7 @@ class _Base:
     rules: tuple[RuleSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
     mute: tuple[MuteWindow, ...] = ()
+    anomalies: tuple[AnomalySettings, ...] = ()
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -133,7 +139,9 @@ class _Base:
         except ConfigError as error:
             return cls(Reading(folder), problems=tuple(error.problems))
         reading = Reading(folder, settings.catalogue())
-        return cls(reading, settings.rules, settings.channels, settings.mute_windows())
+        # What is watched without being asked for needs a warm-up that no test has.
+        written = settings.anomalies or ()
+        return cls(reading, settings.rules, settings.channels, settings.mute_windows(), written)
 
     @classmethod
     def of_files(cls, main: Document, path: Path, environment: Environment) -> _Base:

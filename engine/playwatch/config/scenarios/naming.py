@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from playwatch.config.anomalies import AnomalySettings
     from playwatch.config.document import Document, Path
     from playwatch.config.rules import RuleSettings
     from playwatch.config.scenarios.schema import Scenario, ScenarioFile
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def check_names(
     document: Document,
     settings: ScenarioFile,
-    rules: Sequence[RuleSettings],
+    rules: tuple[Sequence[RuleSettings], Sequence[AnomalySettings]],
     channels: Sequence[ChannelSettings],
     others: Collection[str],
 ) -> None:
@@ -35,9 +36,10 @@ def check_names(
             message = f"'{rule.name}' names a rule of another file"
             document.complain(("rules", number, "name"), message)
     _check_once(document, "rules", [rule.name for rule in settings.rules])
+    _check_once(document, "anomalies", [one.name for one in settings.anomalies])
     _check_once(document, "channels", [channel.name for channel in settings.channels])
     _check_once(document, "tests", [test.name for test in settings.tests])
-    if not rules:
+    if not any(rules):
         document.complain((), "there are no rules", "write config, rule_files or rules")
     if not settings.tests:
         document.complain(("tests",), "there are no tests")
@@ -58,12 +60,14 @@ class _Checker:
         self,
         document: Document,
         path: Path,
-        rules: Iterable[RuleSettings],
+        rules: tuple[Iterable[RuleSettings], Iterable[AnomalySettings]],
         channels: Iterable[ChannelSettings],
     ) -> None:
         self._document = document
         self._path = path
-        self._by = {rule.name: [set(rule.by)] for rule in rules}
+        self._by = {rule.name: [set(rule.by)] for rule in rules[0]}
+        # Where nobody names groupings, any single dimension may come.
+        self._by |= {one.name: [set(names) for names in one.by or ()] for one in rules[1]}
         self._channels = {channel.name for channel in channels}
 
     def check(self, test: Scenario) -> None:
@@ -107,7 +111,7 @@ class _Checker:
     def _check_group(self, rule: str, group: Mapping[str, str] | None, path: Path) -> None:
         """Refuse a group that no incident of a rule can have."""
         groupings = self._by.get(rule)
-        if group is None or groupings is None or set(group) in groupings:
+        if group is None or not groupings or set(group) in groupings:
             return
         by = ", ".join(sorted(groupings[-1])) or "nothing"
         named = ", ".join(sorted(group)) or "no dimension"

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from playwatch.config.anomalies import AnomalySettings  # noqa: TC001 - pydantic reads it
 from playwatch.config.bounds import SeverityWord  # noqa: TC001 - pydantic reads it
 from playwatch.config.fields import (
     Choice,
@@ -288,6 +289,7 @@ class ScenarioFile(Strict):
     rule_files: tuple[Text, ...] = ()
     metrics: tuple[MetricSettings, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
+    anomalies: tuple[AnomalySettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
     mute: tuple[MuteSettings, ...] = ()
     interval: Interval = 60.0
