@@ -556,7 +556,7 @@ def test_findings_say_what_is_certainly_not_meant(tmp_path: Path) -> None:
 
 
 def test_findings_miss_rules_channels_and_files(tmp_path: Path) -> None:
-    settings = loaded(tmp_path, "mqtt: {url: 'mqtts://h', tls: {ca_file: none.pem}}")
+    settings = loaded(tmp_path, "mqtt: {url: 'mqtts://h', tls: {ca_file: none.pem}}\nanomalies: []")
 
     said = " ".join(problem.message for problem in findings(settings))
     assert "no rules" in said

@@ -138,7 +138,7 @@ def test_what_the_model_raises_counts_for_channels_too(
     if anomalies:
         text += f"anomalies: [{{name: b, metric: rebuffer_percentage, {anomalies}}}]\n"
 
-    said = " ".join(one for one in found(tmp_path, text) if "channel" in one or "where" in one)
+    said = " ".join(one for one in found(tmp_path, text) if "channel c" in one or "where" in one)
     assert words in said
     assert bool(words) == bool(said)
 
@@ -179,7 +179,7 @@ def test_a_mute_window_that_mutes_nothing_is_found(
     tmp_path: Path, where: str, words: list[str]
 ) -> None:
     window = f"{{name: w, where: {where}, hours: '02:00-03:00', time_zone: UTC}}"
-    text = f"{HEAD}  - {{name: a, {FAILURES}}}\nmute:\n  - {window}\n"
+    text = f"{HEAD}  - {{name: a, {FAILURES}}}\nmute:\n  - {window}\nanomalies: []\n"
 
     assert found(tmp_path, text) == [
         f"7:12 mutes nothing: no rule raises an incident with such a {word}" for word in words

@@ -31,6 +31,7 @@ channels:
   - {{name: oncall, service: pagerduty, integration_key: {KEY}, min_severity: error}}
   - {{name: germany, service: console, where: {{country: DE}}, self_alerts: false}}
   - {{name: strange, service: console, alert_types: anomaly}}
+anomalies: []
 """
 
 
@@ -90,6 +91,15 @@ def test_a_warning_is_not_an_error(config: str) -> None:
     said = asked("routes", *arguments).stdout
     assert "min_severity: error" in said
     assert "alert_types: anomaly" in said
+
+
+def test_what_is_watched_by_itself_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "playwatch.yaml"
+    path.write_text(CONFIG.replace("anomalies: []\n", ""))
+    listed = json.loads(asked("routes", "--json", "-c", str(path)).stdout)
+
+    unasked = [one for one in listed if one["rule"] == "anomaly/*"]
+    assert {one["channel"] for one in unasked if one["is_told"]} == {"oncall", "strange"}
 
 
 def test_what_the_engine_says_of_itself_has_its_own_routes(config: str) -> None:

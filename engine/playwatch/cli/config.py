@@ -122,7 +122,9 @@ def _dimensions(written: Sequence[str]) -> dict[str, str]:
 def _rule(settings: Settings, name: str) -> Rule:
     import difflib
 
-    rules = {rule.name: rule for rule in settings.core_rules()}
+    from playwatch.config.anomalies import everything_listed
+
+    rules = {rule.name: rule for rule in everything_listed(settings)}
     if name not in rules:
         near = difflib.get_close_matches(name, rules, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(rules) or 'none'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -167,6 +168,20 @@ def everything_watched(settings: Settings) -> tuple[Rule, ...]:
         return (*settings.core_rules(), *written)
     ratios = (one.key for one in settings.catalogue() if metric_class(one) is MetricClass.RATIO)
     return (*settings.core_rules(), *map(_automatic, ratios))
+
+
+def everything_written(settings: Settings) -> tuple[Rule, ...]:
+    """Return the rules and the anomalies that somebody has written."""
+    return tuple(
+        rule for rule in everything_watched(settings) if not rule.name.startswith(AUTOMATIC)
+    )
+
+
+def everything_listed(settings: Settings) -> tuple[Rule, ...]:
+    """Return what is watched, one for all that is watched without being asked for."""
+    every, written = everything_watched(settings), everything_written(settings)
+    unasked = [rule for rule in every if rule not in written][:1]
+    return (*written, *(replace(rule, name=f"{AUTOMATIC}*", metric="*") for rule in unasked))
 
 
 def _automatic(metric: str) -> Rule:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from playwatch.config.anomalies import everything_watched
+from playwatch.config.anomalies import everything_watched, everything_written
 from playwatch.config.quantities import format_duration
 from playwatch.config.routes import may_know, may_take
 from playwatch.core.rules import NoDataPolicy, Severity, Threshold
@@ -45,7 +45,7 @@ def findings(settings: Settings) -> list[Problem]:
         *_idle_windows(settings),
         *(
             _finding(settings, "rule", rule.name, message, hint)
-            for rule in settings.core_rules()
+            for rule in everything_written(settings)
             for message, hint in (
                 *_contradictions(rule),
                 *_never(rule, metric_of(rule.metric)),
@@ -62,7 +62,7 @@ def _finding(settings: Settings, kind: str, name: str, message: str, hint: str =
 
 
 def _empty(settings: Settings) -> Iterator[Problem]:
-    if not settings.rules:
+    if not everything_watched(settings):
         message = "there are no rules: no incident will ever open"
         yield _finding(settings, "file", "", message, "write rules, or name files in rule_files")
     if not settings.channels:
@@ -124,7 +124,7 @@ def _same_channels(settings: Settings) -> Iterator[Problem]:
 
 def _unheard(settings: Settings) -> Iterator[Problem]:
     """Find what nobody is told of: rules, and the troubles of the engine itself."""
-    channels, rules = settings.channels, settings.core_rules()
+    channels, rules = settings.channels, everything_written(settings)
     if not channels:
         return
     heard = {rule.name for rule in rules if any(may_take(channel, rule) for channel in channels)}
@@ -141,7 +141,7 @@ def _unheard(settings: Settings) -> Iterator[Problem]:
 
 def _same_rules(settings: Settings) -> Iterator[Problem]:
     seen: dict[object, str] = {}
-    for rule in settings.core_rules():
+    for rule in everything_written(settings):
         bare = replace(rule, name="", where=(), by=(), summary="", runbook="", resolve_for_s=0.0)
         what = (frozenset(rule.where), frozenset(rule.by), bare)
         if what in seen:
@@ -152,7 +152,7 @@ def _same_rules(settings: Settings) -> Iterator[Problem]:
 
 def _idle_windows(settings: Settings) -> Iterator[Problem]:
     """Find mute windows that no incident of a rule can match."""
-    rules = settings.core_rules()
+    rules = everything_watched(settings)
     known = {
         "rule": {rule.name for rule in rules},
         "metric": {rule.metric for rule in rules},

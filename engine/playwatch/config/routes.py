@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from playwatch.config.anomalies import everything_listed
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.routing import ALL_TYPES, ANY_METRIC, ANY_RULE, Route
 from playwatch.core.rules import AlertType, Anomaly, Severity, Threshold
@@ -151,7 +152,7 @@ def watching(settings: Settings, dimensions: Mapping[str, str]) -> list[Rule]:
     """
     return [
         rule
-        for rule in settings.core_rules()
+        for rule in everything_listed(settings)
         if all(
             matcher.matches(dimensions) for matcher in rule.where if matcher.dimension in dimensions
         )
