@@ -19,6 +19,7 @@ from playwatch.runtime.engine_channels import EngineChannels
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.heartbeat import Heartbeat
 from playwatch.runtime.history import HistoryKeeper
+from playwatch.runtime.housekeeping import keep_house
 from playwatch.runtime.keys import former_channels
 from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
@@ -202,6 +203,8 @@ class Works:
                 wanted, health.complaints, evaluator.paused, self._clock, self.telemetry
             )
             loops.append(beat.run())
+        if not self._is_dry_run:
+            loops.append(keep_house(self._settings.store, self._clock))
         return loops
 
     def pages(

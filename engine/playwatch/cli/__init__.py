@@ -23,6 +23,7 @@ from playwatch.cli import (
     run,
     silence,
     stand_in,
+    store,
     test,
     train,
 )
@@ -51,6 +52,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(silence.app, name="silence")
 app.add_typer(channel.app, name="channel")
 app.add_typer(delivery.app, name="delivery")
+app.add_typer(store.app, name="store")
 app.add_typer(test.app, name="test")
 
 

@@ -48,9 +48,10 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
     from playwatch.app import running
     from playwatch.cli.settings import counted
     from playwatch.cli.signals import hang_ups, stop_requested
+    from playwatch.cli.supervisor import Supervisor
 
     log = logging.getLogger("playwatch")
-    settings = load()
+    settings, supervisor = load(), Supervisor()
     with stop_requested() as stop, hang_ups() as asked:
         async with (
             running(settings, is_dry_run=is_dry_run, load=load, record=record) as engine,
@@ -61,9 +62,13 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
             if engine.web_url:
                 log.info("health and metrics at %s", engine.web_url)
             reloading = tasks.create_task(_reload_when(asked, engine.reloader))
+            living = tasks.create_task(supervisor.keep_alive())
+            supervisor.say("READY=1", f"STATUS={counted(rules, 'rule')} at work")
             await stop.wait()
             log.info("stopping")
+            supervisor.say("STOPPING=1")
             reloading.cancel()
+            living.cancel()
     log.info("stopped")
 
 

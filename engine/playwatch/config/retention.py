@@ -13,21 +13,19 @@ _LONGEST_S: Final = 20 * 366 * _DAY_S
 
 
 class RetentionSettings(Strict):
-    """How long things are kept; what is open or still to be sent always is.
+    """How long things are kept; what is open or still to be sent always is, and the audit.
 
     Attributes
     ----------
     incidents
-        Ended incidents with all that was decided, sent and said about them.
+        Ended incidents with all that was decided, sent and said about them, and
+        the silences of their time.
     deliveries
-        The attempts of deliveries whose incident has ended, and dead letters.
+        Each attempt to deliver, once its incident has ended.
     history
         One-minute samples of every series; 0 keeps none.
-    audit
-        Silences that are over, and other things that people did.
     """
 
     incidents: Seconds = Field(default=400 * _DAY_S, ge=3600, le=_LONGEST_S)
     deliveries: Seconds = Field(default=90 * _DAY_S, ge=3600, le=_LONGEST_S)
     history: Seconds = Field(default=14 * _DAY_S, ge=0, le=_LONGEST_S)
-    audit: Seconds = Field(default=400 * _DAY_S, ge=3600, le=_LONGEST_S)

@@ -59,6 +59,11 @@ class _File(msgspec.Struct):
     keys: list[HeldKey]
 
 
+def ring_path(store: Path) -> Path:
+    """Return where the ring of a store is."""
+    return store.resolve().with_name(f"{store.name}.keys")
+
+
 class KeyRing:
     """Every key that may still be needed; see `KeyRing.open`.
 
@@ -86,7 +91,7 @@ class KeyRing:
             If the file cannot be read or is none of ours. It is not replaced
             then: the keys in it may be the only ones that end what is open.
         """
-        path = store.resolve().with_name(f"{store.name}.keys")
+        path = ring_path(store)
         try:
             body = path.read_bytes()
             if path.stat().st_mode & 0o077:

@@ -1,0 +1,47 @@
+"""Housekeeping: removes what is older than the configuration wants it kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from playwatch.errors import StoreError
+from playwatch.store.retention import remove_old
+
+if TYPE_CHECKING:
+    from playwatch.config.schema import StoreSettings
+    from playwatch.ports import Clock
+
+EVERY_S: Final = 3600.0
+
+log = logging.getLogger("playwatch.store")
+
+
+async def keep_house(settings: StoreSettings, clock: Clock) -> None:
+    """Remove what is too old, an hour after the start and each hour, until cancelled."""
+    while True:
+        await clock.sleep(EVERY_S)
+        await tidy(settings, clock)
+
+
+async def tidy(settings: StoreSettings, clock: Clock) -> None:
+    """Remove what is too old now; a store that cannot be written is told of and left."""
+    now_at, keep = clock.wall_ms(), settings.retention
+    try:
+        removed = await asyncio.to_thread(
+            remove_old,
+            settings.path,
+            now_at - round(keep.incidents * 1000),
+            now_at - round(keep.deliveries * 1000),
+        )
+    except StoreError as error:
+        log.error("nothing is tidied up: %s", error)  # noqa: TRY400 - a sentence
+        return
+    if removed:
+        log.info(
+            "removed what is past its retention: %d incidents, %d attempts, %d silences",
+            removed.incidents,
+            removed.attempts,
+            removed.silences,
+        )

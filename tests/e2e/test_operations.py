@@ -1,0 +1,87 @@
+"""Running it for real: the service manager, backups beside a running engine, the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.processes import finished, playwatch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """
+mqtt: {embedded: true, listen: "127.0.0.1:0"}
+store: {path: playwatch.db}
+web: {listen: off}
+rules:
+  - {name: failures, metric: playback_failure_percentage, trigger: "> 5"}
+"""
+
+
+def with_store(folder: Path, name: str) -> Path:
+    path = folder / f"with-{name}.yaml"
+    path.write_text(CONFIG.replace("playwatch.db", name))
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return with_store(tmp_path, "playwatch.db")
+
+
+async def test_systemd_hears_that_it_is_ready_alive_and_stopping(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        async with playwatch("run", "-c", str(config)) as engine:
+            heard = [await asyncio.to_thread(manager.recv, 4096) for _ in range(4)]
+            await engine.end(signal.SIGTERM)
+        manager.settimeout(0)
+        while True:
+            try:
+                heard.append(manager.recv(4096))
+            except BlockingIOError:
+                break
+
+    said = [line.decode() for one in heard for line in one.splitlines()]
+    assert said.count("READY=1") == 1
+    assert said.count("WATCHDOG=1") >= 3
+    assert said[-1] == "STOPPING=1"
+
+
+async def test_a_backup_beside_a_running_engine_is_checked_and_started_from(
+    config: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "backup.db"
+    async with playwatch("run", "-c", str(config)) as engine:
+        await engine.wait_to_say("1 rule")
+        code, said = await finished("store", "backup", str(target), "-c", str(config), "--json")
+        assert (code, json.loads(said)["problems"]) == (0, [])
+    assert (await finished("store", "check", str(target)))[0] == 0
+
+    restored = with_store(tmp_path, "backup.db")
+    async with playwatch("run", "-c", str(restored)) as engine:
+        await engine.wait_to_say("1 rule")
+
+
+async def test_a_newer_store_is_refused_with_the_way_back(config: Path, tmp_path: Path) -> None:
+    async with playwatch("run", "-c", str(config)) as engine:
+        await engine.wait_to_say("1 rule")
+    with closing(sqlite3.connect(tmp_path / "playwatch.db")) as database:
+        database.execute("PRAGMA user_version = 999")
+    for command in (("run",), ("store", "check")):
+        code, said = await finished(*command, "-c", str(config))
+        assert code == 2
+        assert "upgrade Playwatch, or restore the backup made before the upgrade" in said
