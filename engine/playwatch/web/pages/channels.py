@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KEY_OF: Final = {"pagerduty": "integration_key", "slack": "webhook_url", "webhook": "url"}
 """The service's one secret, which the dialog asks for."""
 
-_EMPTY: Final = {"service": "pagerduty", "alert_types": "all", "name": ""}
+_EMPTY: Final = {"service": "pagerduty", "alert_types": "all", "name": "", "endpoint": ""}
 
 
 class ChannelPages:
@@ -52,6 +52,8 @@ class ChannelPages:
             "name": form.get("name", "").strip() or await self._free_name(service),
             KEY_OF.get(service, "integration_key"): key,
         }
+        if service == "pagerduty" and (endpoint := form.get("endpoint", "").strip()):
+            body["url"] = endpoint
         try:
             await self._desk.add(body, author_of(request))
         except (InvalidError, ConflictError) as error:
