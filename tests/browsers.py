@@ -70,6 +70,6 @@ async def page_of(
     )
     try:
         yield page
-        assert complaints == []
+        assert not complaints, complaints
     finally:
         await context.close()

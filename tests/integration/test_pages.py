@@ -136,7 +136,7 @@ async def test_filters_find_and_leave_out(engine: Engine) -> None:
         ("page=2", False),
         ("page=-1", True),
         ("page=99999999999999999999", False),
-        ("page=%F0%9D%9F%99&q=%00%FF&status=%3Cb%3E", False),
+        ("page=%F0%9D%9F%99&q=%FF&status=%3Cb%3E", False),
     ):
         status, text = await page(engine, f"/incidents?{query}")
         assert (status, 'class="is-open"' in text) == (200, is_found), query

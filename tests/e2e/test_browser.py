@@ -1,0 +1,251 @@
+"""The pages in Debian's Chromium: what a person sees, clicks and types."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from playwatch.app import running
+from playwatch.config.load import load_config
+from playwatch.core.incidents import Change, Incident, Status
+from playwatch.core.rules import AlertType
+from playwatch.demo.stand_in import StandIn
+from playwatch.web.pages.site import NAV
+from tests.browsers import chromium, needs_chromium, page_of
+from tests.integration.test_engine import sample, send, soon
+from tests.kit.channels import an_incident
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from playwright.async_api import Browser, Page
+
+    from playwatch.app import Engine
+    from playwatch.core.pipeline import Pipeline, Step
+    from playwatch.core.samples import Instant
+
+pytestmark = [needs_chromium, pytest.mark.timeout(120)]
+
+TOKEN = "a-word-that-only-operators-know"  # noqa: S105 - it opens nothing
+CONFIG = """
+mqtt: {embedded: true, listen: "127.0.0.1:0"}
+store: {path: playwatch.db}
+web: {listen: "127.0.0.1:0", token: %s, channel_hosts: [127.0.0.1]}
+anomalies: []
+rules:
+  - {name: failures, metric: playback_failure_percentage, by: [country], window: 5s, trigger: "> 5"}
+"""
+HOSTILE = "\"'><script>alert(document.domain)</script><img src=x onerror=alert(1)>\u202egpj"
+KEYS = {"Anomaly": "a" * 32, "Threshold": "b" * 32, "All": "c" * 32}
+
+
+@asynccontextmanager
+async def at_work(folder: Path) -> AsyncIterator[Engine]:
+    path = folder / "playwatch.yaml"
+    path.write_text(CONFIG % TOKEN)
+    async with running(load_config(path, environ={})) as engine:
+        await soon(lambda: not engine.health.complaints())
+        yield engine
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    async with at_work(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+async def log_in(page: Page) -> None:
+    await page.goto("/login?next=incidents")
+    await page.locator("input[name=token]").fill(TOKEN)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/incidents")
+
+
+def learned(country: str) -> Incident:
+    """Return an incident as a model would open it."""
+    return replace(
+        an_incident(),
+        id=country.lower().encode().hex().zfill(12),
+        incident_key=country.lower().encode().hex().zfill(64),
+        alert_type=AlertType.ANOMALY,
+        rule="learned",
+        breakdowns=(("country", country),),
+        summary=f"unusual failures in {country}",
+        expected_low=0.1,
+        expected_high=1.5,
+    )
+
+
+async def decided(engine: Engine, change: Change, incident: Incident) -> None:
+    """Let the engine decide what its model would, so that it routes, stores and sends it."""
+
+    def decide(pipeline: Pipeline, now: Instant) -> Step:
+        return pipeline._step([(change, incident)], now.at)
+
+    await engine.reloader._evaluator.change(decide)
+
+
+async def test_channels_are_added_told_of_the_right_kind_only_and_deleted(
+    engine: Engine, browser: Browser
+) -> None:
+    async with StandIn() as server, page_of(browser, engine.web_url) as page:
+        await log_in(page)
+        await page.get_by_role("link", name="Notification channels").click()
+        for kind, key in KEYS.items():
+            if not await page.locator("#add[open]").count():
+                await page.get_by_text("Add Channel").first.click()
+            await page.get_by_label("Service").select_option("PagerDuty")
+            await page.get_by_label(re.compile("Integration key")).fill(key)
+            await page.get_by_label(kind, exact=True).check()
+            await page.get_by_text("Another endpoint").click()
+            await page.locator("input[name=endpoint]").fill(server.url)
+            await page.get_by_role("button", name="Add Channel").click()
+            await page.get_by_text("The channel was added").wait_for()
+        assert await page.locator("tbody tr").count() == 3
+        assert not any([key in await page.content() for key in KEYS.values()])
+
+        await send(engine, sample(9.0, "SE"))
+        await server.wait_for_events(2)
+        await decided(engine, Change.OPENED, learned("DE"))
+        await server.wait_for_events(4)
+        told = {(one.key[-4:], "DE" in str(one.summary)) for one in server.pages}
+        assert told == {("bbbb", False), ("cccc", False), ("aaaa", True), ("cccc", True)}
+
+        at = learned("DE").opened_at + 60_000
+        ended = learned("DE").ended(
+            Status.CLOSED, reason="normal again", resolved_at=at, ended_at=at, value=1.0
+        )
+        await decided(engine, Change.RESOLVED, ended)
+        await server.wait_for_events(6)
+
+        while await page.get_by_role("button", name=re.compile("^Delete")).count():
+            await page.get_by_role("button", name=re.compile("^Delete")).first.click()
+            await page.get_by_text("The channel was deleted").wait_for()
+        await server.wait_for_events(8)
+        await send(engine, sample(9.0, "FR"))
+        await decided(engine, Change.OPENED, learned("BR"))
+        await page.goto("/incidents")
+        await page.locator("td.what", has_text="in BR").wait_for()
+        assert server.requests == 8
+
+
+async def test_an_incident_appears_and_ends_on_the_page_without_loading_it_again(
+    engine: Engine, browser: Browser
+) -> None:
+    async with page_of(browser, engine.web_url) as page:
+        await page.goto("/incidents")
+        await page.evaluate("window.loadedOnce = true")
+        await page.get_by_text("No incidents yet").wait_for()
+        await page.locator("#live[data-state=on]").wait_for()
+        await send(engine, sample(9.0, "SE"))
+        await page.locator("tr.is-open").wait_for()
+        await page.locator("header .count").get_by_text("1").wait_for()
+        await send(engine, sample(0.0, "SE", views=1_000_000))
+        await page.locator(".state.ended").first.wait_for()
+        assert await page.evaluate("window.loadedOnce")
+
+
+async def test_the_chart_is_drawn_by_script_under_the_strict_policy(
+    engine: Engine, browser: Browser
+) -> None:
+    async with page_of(browser, engine.web_url) as page:
+        for value in (1.0, 2.0, 60.0):
+            await send(engine, sample(value, "SE"))
+            await asyncio.sleep(1.1)  # a reading a second is what the chart shows
+        await page.goto("/incidents")
+        await page.locator("td.what a").click()
+        await page.locator("[data-chart] .bk-Figure canvas").first.wait_for()
+        answer = await page.reload()
+        assert answer is not None
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe-eval" not in policy
+
+
+async def test_everything_works_with_scripts_off(engine: Engine, browser: Browser) -> None:
+    async with page_of(browser, engine.web_url, has_scripts=False) as page:
+        for value in (1.0, 2.0, 60.0):
+            await send(engine, sample(value, "SE"))
+            await asyncio.sleep(1.1)  # a reading a second is what the chart shows
+        await log_in(page)
+        await page.locator("td.what a").click()
+        await page.locator("svg.plot path.line").wait_for(state="attached")
+        await page.get_by_label("Comment").fill("looking into it")
+        await page.get_by_role("button", name="Acknowledge").click()
+        await page.get_by_text("Acknowledged: it stands").wait_for()
+        await page.get_by_text("looking into it").wait_for()
+        await page.get_by_role("link", name="Silence").last.click()
+        await page.get_by_text("Add a silence").wait_for()
+        await page.get_by_label("For how long").fill("2h")
+        await page.get_by_role("button", name="Silence", exact=True).click()
+        await page.get_by_role("button", name=re.compile("End silence")).click()
+        await page.get_by_text("The silence is over").wait_for()
+
+
+async def test_everything_can_be_reached_by_the_keyboard_alone(
+    engine: Engine, browser: Browser
+) -> None:
+    await send(engine, sample(9.0, "SE"))
+    async with page_of(browser, engine.web_url) as page:
+        await log_in(page)
+        await page.keyboard.press("Tab")
+        assert await focused(page) == "Skip to the content"
+        await page.keyboard.press("Enter")
+        await page.locator("td.what").first.wait_for()
+        await tab_to(page, re.compile("^Playback failure percentage 9 %.*affected$"))
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/incidents/*")
+        await tab_to(page, re.compile("^Resolve by hand$"))
+        await page.keyboard.press("Enter")
+        await page.get_by_text("Resolved by hand; everyone").wait_for()
+
+
+async def focused(page: Page) -> str:
+    text = await page.evaluate("document.activeElement.innerText || document.activeElement.name")
+    return str(text).strip()
+
+
+async def tab_to(page: Page, words: re.Pattern[str]) -> None:
+    """Press Tab until what has the focus says so."""
+    for _ in range(60):
+        if words.search(await focused(page)):
+            return
+        await page.keyboard.press("Tab")
+    message = f"no way to {words.pattern!r} by Tab"
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_no_page_is_wider_than_the_screen_or_runs_what_a_publisher_wrote(
+    engine: Engine, browser: Browser, width: int
+) -> None:
+    await send(engine, sample(9.0, HOSTILE), sample(9.0, "x" * 200))
+    async with page_of(browser, engine.web_url, width=width) as page:
+        page.on("dialog", lambda _: pytest.fail("a script of a publisher ran"))
+        await log_in(page)
+        addresses = [f"/{path}" for path, _ in NAV]
+        addresses += ["/rules/failures", "/series/playback_failure_percentage"]
+        addresses += ["/incidents/" + one for one in await incident_ids(page)]
+        for address in addresses:
+            await page.goto(address)
+            over = await page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert over <= 0, address
+
+
+async def incident_ids(page: Page) -> list[str]:
+    links = await page.locator("td.what a").all()
+    return [str(await one.get_attribute("href")).rsplit("/", 1)[-1] for one in links]
