@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from playwatch.core.metrics import Metric
-    from playwatch.runtime.readings import Group, Readings
+    from playwatch.runtime.readings import Readings
+    from playwatch.runtime.standings import Group
     from playwatch.store.history import History
 
 _GAP_MS: Final = 3 * MINUTE_MS

@@ -7,25 +7,25 @@ may have to wait for. So a little is read each second, the rest in turn.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.core.learned import LearnedWatch
 from playwatch.core.phases import Phase
-from playwatch.core.rules import Threshold
+from playwatch.runtime.standings import GroupReading, RuleReading, band, margins, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from playwatch.core.incidents import Incident
     from playwatch.core.rules import Rule
-    from playwatch.core.watches import Watch
+    from playwatch.core.watching import AnyWatch
     from playwatch.ports import Clock
+    from playwatch.runtime.standings import Group
 
 LOOK_S: Final = 1.0
 """How often values are read."""
@@ -35,50 +35,6 @@ KEPT: Final = 900
 """Looks of which the values are kept: a quarter of an hour."""
 KEPT_GROUPS: Final = 2_000
 """Groups of which they are, those with an incident first: 16 MB at most."""
-
-Group = tuple[tuple[str, str], ...]
-"""Dimension and value, in the order of the rule's ``by``."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupReading:
-    """How one group stands.
-
-    Attributes
-    ----------
-    value
-        What the rule last saw; NaN without data or with too few views.
-    margin
-        How far the value is from the nearest bound, in the metric's unit:
-        negative beyond it; NaN where either is unknown.
-    """
-
-    group: Group
-    phase: Phase
-    value: float
-    margin: float
-    incident: Incident | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleReading:
-    """How one rule stands.
-
-    Attributes
-    ----------
-    phases
-        How many groups are in each phase.
-    nearest
-        The group that is nearest to its bound, or furthest beyond; None
-        without any value.
-    """
-
-    rule: Rule
-    unit: str
-    groups: int
-    phases: dict[Phase, int]
-    nearest: GroupReading | None
-    is_busy: bool = field(default=False)
 
 
 class Readings:
@@ -90,10 +46,10 @@ class Readings:
         Returns the rules at work, in the order of the configuration.
     """
 
-    def __init__(self, watches: Callable[[], Sequence[Watch]], clock: Clock) -> None:
+    def __init__(self, watches: Callable[[], Sequence[AnyWatch]], clock: Clock) -> None:
         self._watches = watches
         self._clock = clock
-        self._values: dict[str, tuple[Watch, NDArray[np.float32]]] = {}
+        self._values: dict[str, tuple[AnyWatch, NDArray[np.float32]]] = {}
         self._looks: deque[_Look] = deque(maxlen=KEPT)
         self._turn = 0
         self._next: dict[str, int] = {}
@@ -168,6 +124,10 @@ class Readings:
         """Return a rule that is at work."""
         return next((one.rule for one in self._watches() if one.rule.name == name), None)
 
+    def learned(self) -> list[LearnedWatch]:
+        """Return the learned rules that are at work."""
+        return [one for one in self._watches() if isinstance(one, LearnedWatch)]
+
     def trace(self, rule: str, group: Group) -> tuple[list[int], list[float]]:
         """Return the recent values of a group: times, milliseconds, and values."""
         times: list[int] = []
@@ -187,14 +147,14 @@ class Readings:
             for rule, (watch, rows, values) in kept.items()
         ]
 
-    def _forget(self, watches: Sequence[Watch]) -> None:
+    def _forget(self, watches: Sequence[AnyWatch]) -> None:
         """Drop what was read of rules that are gone, or watch something else."""
         known = {watch.rule.name: watch for watch in watches}
         for name, (watch, _) in list(self._values.items()):
             if known.get(name) is not watch:
                 del self._values[name]
 
-    def _rows(self, watch: Watch, room: int) -> NDArray[np.int32]:
+    def _rows(self, watch: AnyWatch, room: int) -> NDArray[np.int32]:
         """Return which groups of a rule to read now."""
         count = len(watch.groups)
         if count <= room:
@@ -205,13 +165,13 @@ class Readings:
         busy = np.fromiter(watch.open, np.int32, len(watch.open))
         return np.unique(np.r_[rows, busy[:room]])
 
-    def _read(self, watch: Watch, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+    def _read(self, watch: AnyWatch, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         known = self._known(watch)
         values = watch.values(rows, self._clock.monotonic_ms()).astype(np.float32)
         known[rows] = values
         return values
 
-    def _known(self, watch: Watch) -> NDArray[np.float32]:
+    def _known(self, watch: AnyWatch) -> NDArray[np.float32]:
         """Return the column of a rule's values, as long as it has groups."""
         count = len(watch.groups)
         held = self._values.get(watch.rule.name)
@@ -224,7 +184,7 @@ class Readings:
         self._values[watch.rule.name] = held
         return held[1][:count]
 
-    def _rule(self, watch: Watch) -> RuleReading:
+    def _rule(self, watch: AnyWatch) -> RuleReading:
         count = len(watch.groups)
         phases = np.bincount(watch.phases.phase[:count], minlength=len(Phase))
         values = self._known(watch)
@@ -240,17 +200,20 @@ class Readings:
             is_busy=bool(phases[1:].any()),
         )
 
-    def _group(self, watch: Watch, row: int, values: NDArray[np.float32]) -> GroupReading:
+    def _group(self, watch: AnyWatch, row: int, values: NDArray[np.float32]) -> GroupReading:
+        low, high = band(watch, row)
         return GroupReading(
             watch.groups.breakdowns(row),
             Phase(int(watch.phases.phase[row])),
             float(values[row]),
-            float(margins(watch, values[row : row + 1])[0]),
+            float(margins(watch, values)[row]),
             watch.open.get(row),
+            low,
+            high,
         )
 
 
-def states_of(watches: Iterable[Watch]) -> list[tuple[str, str, int]]:
+def states_of(watches: Iterable[AnyWatch]) -> list[tuple[str, str, int]]:
     """Return how many groups of each rule are in which phase. O(groups)."""
     found = []
     for watch in watches:
@@ -259,27 +222,17 @@ def states_of(watches: Iterable[Watch]) -> list[tuple[str, str, int]]:
     return found
 
 
-def margins(watch: Watch, values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how far values are from the lowest bound; negative beyond it."""
-    condition = watch.condition
-    if not isinstance(condition, Threshold):
-        return np.full(len(values), math.nan)
-    limit = condition.tiers[0].limit
-    wide = values.astype(np.float64)
-    return limit - wide if condition.comparison.is_upward else wide - limit
-
-
 @dataclass(slots=True)
 class _Look:
     """What one look has read."""
 
     at: int
-    kept: dict[str, tuple[Watch, NDArray[np.int32], NDArray[np.float32]]] = field(
+    kept: dict[str, tuple[AnyWatch, NDArray[np.int32], NDArray[np.float32]]] = field(
         default_factory=dict
     )
 
     def keep(
-        self, watch: Watch, rows: NDArray[np.int32], values: NDArray[np.float32], room: int
+        self, watch: AnyWatch, rows: NDArray[np.int32], values: NDArray[np.float32], room: int
     ) -> int:
         """Keep some values; return how many."""
         if len(rows) > room:
@@ -296,7 +249,7 @@ class _Look:
         if held is None:
             return None
         watch, rows, values = held
-        row = watch.groups.row_of(tuple(value for _, value in group))
+        row = row_of(watch, group)
         if row is None:
             return None
         place = int(np.searchsorted(rows, row))

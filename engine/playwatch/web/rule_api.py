@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from playwatch.core.phases import Phase
-    from playwatch.runtime.readings import GroupReading, Readings, RuleReading
+    from playwatch.runtime.readings import Readings
+    from playwatch.runtime.standings import GroupReading, RuleReading
 
 
 class RuleApi:

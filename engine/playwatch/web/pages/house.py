@@ -14,10 +14,11 @@ from playwatch.web.events import EventStream
 from playwatch.web.pages.channels import ChannelPages
 from playwatch.web.pages.charting import IncidentCharts
 from playwatch.web.pages.incidents import IncidentPages
+from playwatch.web.pages.model import ModelPage
 from playwatch.web.pages.rules import RulePages
 from playwatch.web.pages.series import SeriesPages
 from playwatch.web.pages.silences import SilencePages
-from playwatch.web.pages.site import Page, Site
+from playwatch.web.pages.site import Site
 from playwatch.web.pages.status import StatusPage
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Pages:
         RulePages(self.readings).add_to(site, app)
         SilencePages(self.desk, self.clock).add_to(site, app)
         ChannelPages(self.channels).add_to(site, app)
-        site.get(app, "/model", _model)
+        ModelPage(self.store, self.readings, self.clock).add_to(site, app)
         StatusPage(
             self.sources,
             self.health,
@@ -103,7 +104,3 @@ class Pages:
 
 async def _front(_request: web.Request) -> web.StreamResponse:
     return web.Response(status=303, headers={"Location": "incidents"})
-
-
-async def _model(_request: web.Request) -> Page:
-    return Page("model.html.j2", "Model")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from playwatch.core.rules import Rule
-    from playwatch.runtime.readings import GroupReading, Readings, RuleReading
+    from playwatch.runtime.readings import Readings
+    from playwatch.runtime.standings import GroupReading, RuleReading
     from playwatch.web.pages.site import Site
 
 GROUPS: Final = 100

@@ -1,0 +1,69 @@
+"""The model: what it watches, how much it has seen, and its budget against its pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from playwatch.core.listings import IncidentQuery
+from playwatch.core.rules import AlertType
+from playwatch.web.pages.site import Page
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from playwatch.core.learned import LearnedWatch
+    from playwatch.ports import Clock, Store
+    from playwatch.runtime.readings import Readings
+    from playwatch.web.pages.site import Site
+
+_WEEK_MS: Final = 7 * 86_400_000
+_COUNTED: Final = 2_000
+_DAY_S: Final = 86_400
+
+
+class ModelPage:
+    """What the engine has learned, rule by rule."""
+
+    def __init__(self, store: Store, readings: Readings, clock: Clock) -> None:
+        self._store = store
+        self._readings = readings
+        self._clock = clock
+
+    def add_to(self, site: Site, app: web.Application) -> None:
+        """Add the page to an application."""
+        site.get(app, "/model", self.look)
+
+    async def look(self, request: web.Request) -> Page:
+        """Show every learned rule."""
+        del request
+        query = IncidentQuery(
+            alert_type=AlertType.ANOMALY,
+            begin_at=self._clock.wall_ms() - _WEEK_MS,
+            limit=_COUNTED,
+        )
+        recent = await self._store.incidents(query)
+        told = [one for one in recent if not one.related_to]
+        rows = [
+            {**_seen(watch), "pages": sum(one.rule == watch.rule.name for one in told)}
+            for watch in self._readings.learned()
+        ]
+        return Page("model.html.j2", "Model", {"rows": rows})
+
+
+def _seen(watch: LearnedWatch) -> dict[str, object]:
+    """Return what a learned rule has seen of its groups."""
+    count = len(watch.groups)
+    intervals = watch.facts.intervals[:count]
+    per_day = _DAY_S / watch.rule.window_s
+    return {
+        "rule": watch.rule,
+        "groups": count,
+        "typical": float(np.median(intervals)) if count else 0.0,
+        "days": float(intervals.max()) / per_day if count else 0.0,
+        "young": int((intervals < per_day).sum()),
+        "budget_per_week": watch.condition.budget_per_week,
+        "pool": watch.condition.pool,
+        "level": watch.level,
+    }
