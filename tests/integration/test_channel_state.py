@@ -29,12 +29,11 @@ async def test_a_channel_is_held_back_while_its_receiver_wants_fewer_messages() 
 
 
 async def test_a_channel_is_held_back_by_its_own_limit() -> None:
-    clock, store, telemetry = HandClock(), MemoryStore(), Telemetry()
+    clock, store = HandClock(), MemoryStore()
     async with StandIn() as server:
-        channel = pagerduty(server.url, clock)
-        limits = {"on-call": 2}
+        channel, limits = pagerduty(server.url, clock), {"on-call": 2}
         async with delivering(
-            store, clock, channel, telemetry=telemetry, rate_limits=limits
+            store, clock, channel, rate_limits=limits, unrolled=["on-call"]
         ) as outbox:
             await put(store, outbox, *(message(an_incident(f"i{n}")) for n in range(5)))
             await soon(lambda: server.requests == 2)

@@ -36,10 +36,16 @@ def audit_table(entries: Sequence[AuditEntry]) -> None:
 
 
 def _change(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    if not before or not after:
-        return ", ".join(f"{name} {_word((before or after)[name])}" for name in names)
-    return ", ".join(f"{n} {_word(before.get(n))} → {_word(after.get(n))}" for n in names)
+    """Return what became different, what is new, or what there was where nothing is left."""
+    if not after:
+        return ", ".join(f"{name} {_word(value)}" for name, value in before.items())
+    words = []
+    for name, value in after.items():
+        if name not in before:
+            words.append(f"{name} {_word(value)}")
+        elif before[name] != value:
+            words.append(f"{name} {_word(before[name])} → {_word(value)}")
+    return ", ".join(words)
 
 
 def _word(value: object) -> str:
