@@ -8,20 +8,21 @@ import contextlib
 import re
 import ssl
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
 from playwatch.config.web import WebSettings
-from playwatch.errors import ListenError
+from playwatch.errors import EngineError, ListenError
+from playwatch.web.client import at_engine
 from playwatch.web.limits import Limits
 from tests.fakes import HandClock
 from tests.served import READER, WRITER, Echo, browser, served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 ECHO = "/api/v1/echo"
 FOREIGN = "https://evil.example"
@@ -410,6 +411,21 @@ async def test_tls_is_spoken_with_the_certificate_of_the_configuration(
             assert "Secure" in answer.headers["Set-Cookie"]
         with pytest.raises(aiohttp.ClientError):
             await ask(url.replace("https", "http"))
+
+
+async def test_a_desk_far_away_knows_the_certificate_by_its_print(
+    certificate: dict[str, str],
+) -> None:
+    pem = await asyncio.to_thread(Path(certificate["cert_file"]).read_text)
+    der = ssl.PEM_cert_to_DER_cert(pem)
+    async with served(Echo(), tls=certificate, has_tokens=True) as url:
+        async with at_engine(url, WRITER, der) as desk:
+            with pytest.raises(EngineError, match="does not know this request"):
+                await desk.silences()
+        for stranger in (None, der[:-1] + b"x"):
+            async with at_engine(url, WRITER, stranger) as desk:
+                with pytest.raises(EngineError, match="does not answer"):
+                    await desk.silences()
 
 
 async def test_a_certificate_that_cannot_be_used_is_named(certificate: dict[str, str]) -> None:

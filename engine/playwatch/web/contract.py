@@ -6,6 +6,7 @@ The same types make the OpenAPI document, so nothing is said twice.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import msgspec
@@ -45,7 +46,7 @@ def asked_of(request: web.Request, kind: type[_T], *, is_strict: bool = True) ->
     ProblemError
         With the name of the parameter that cannot be understood.
     """
-    hints = {one.encode_name: one.type for one in msgspec.structs.fields(kind)}
+    hints = _fields(kind)
     given: dict[str, object] = {}
     for name in request.query:
         values = request.query.getall(name)
@@ -60,6 +61,12 @@ def asked_of(request: web.Request, kind: type[_T], *, is_strict: bool = True) ->
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _misunderstood(error, 400, hints) from None
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the names of a type as callers write them, and what each may be."""
+    return {one.encode_name: one.type for one in msgspec.structs.fields(kind)}
 
 
 def _is_list(kind: Any) -> bool:  # noqa: ANN401 - any annotation

@@ -25,6 +25,7 @@ class StatusApi:
     def __init__(self, house: Pages) -> None:
         self._house = house
         self._started_at = house.clock.wall_ms()
+        self._libraries = {name: version(name) for name in _LIBRARIES}
 
     def add_to(self, app: web.Application) -> None:
         """Add the route to an application."""
@@ -38,7 +39,7 @@ class StatusApi:
         document = StatusDocument(
             version=__version__,
             python=platform.python_version(),
-            libraries={name: version(name) for name in _LIBRARIES},
+            libraries=self._libraries,
             started_at=moment(self._started_at),
             ready=not complaints,
             complaints=tuple(complaints),
