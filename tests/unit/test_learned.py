@@ -314,3 +314,36 @@ def test_an_audience_is_judged_both_ways() -> None:
 
     (page,) = fleet.pages()
     assert page.incident.measured_value == 10
+
+
+def test_an_audience_is_the_sum_of_its_series_however_often_they_speak() -> None:
+    fleet = Fleet(learned(metric=VIEWERS, condition=Anomaly(1.0, ((),))))
+    fleet.at = START // 60_000 * 60_000 + 1_000
+    for _ in range(3):
+        for _ in range(5):
+            fleet.send_batch([(VIEWERS, {"country": "DE"}, fleet.at, 800.0, 1)])
+            fleet.wait(10)
+        fleet.send_batch([(VIEWERS, {"country": "SE"}, fleet.at, 200.0, 1)])
+        fleet.wait(10)
+
+    (everything,) = fleet.watch().facts.value[:1]
+    assert everything == 1000
+
+
+def test_a_series_that_misses_a_turn_has_not_lost_its_viewers() -> None:
+    fleet = Fleet(learned(metric=VIEWERS, condition=Anomaly(1.0, ((),))))
+    fleet.at = START // 60_000 * 60_000 + 40_000
+    for minute in range(LEARNING + 12):
+        for country in ("DE", "SE") if minute % 3 else ("DE",):
+            fleet.send_batch([(VIEWERS, {"country": country}, fleet.at, 500.0, 1)])
+        fleet.wait(60)
+
+    assert fleet.news == []
+    assert fleet.watch().facts.value[0] == 1000
+    fleet.restart()
+    fleet.at = fleet.at // 60_000 * 60_000 + 100_000
+    for _ in range(3):
+        fleet.send_batch([(VIEWERS, {"country": "DE"}, fleet.at, 500.0, 1)])
+        fleet.wait(60)
+    assert fleet.refused == []
+    assert fleet.watch().facts.value[0] == 1000

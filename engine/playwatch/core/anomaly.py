@@ -81,6 +81,11 @@ def hit_by(metric: Metric, intervals: Intervals, findings: Findings) -> NDArray[
     return np.where(is_outside, intervals.views, 0.0)
 
 
+def gated(hit: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Return views hit, for the gate: where nobody knows how many, enough."""
+    return np.where(np.isnan(hit), least, hit)
+
+
 def verdicts_of(
     metric: Metric, intervals: Intervals, findings: Findings, calls: Calls, *, is_upward: bool
 ) -> VerdictBatch:

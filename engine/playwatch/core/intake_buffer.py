@@ -36,6 +36,17 @@ class Waiting(NamedTuple):
     samples: NDArray[np.int32]
     heard_ms: NDArray[np.int64]
 
+    def take(self, mask: NDArray[np.bool_]) -> Waiting:
+        """Return the samples that a mask picks."""
+        return Waiting(
+            self.leaf[mask],
+            self.at[mask],
+            self.weight[mask],
+            self.views[mask],
+            self.samples[mask],
+            self.heard_ms[mask],
+        )
+
     def by_group(self, lattice: Lattice) -> Contributions:
         """Return what each sample adds to each of its groups."""
         groups = lattice.groups_of(self.leaf)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from playwatch.core.anomaly import absent, chosen, held, hit_by, intervals_of, verdicts_of
+from playwatch.core.anomaly import absent, chosen, gated, held, hit_by, intervals_of, verdicts_of
+from playwatch.core.audience_intervals import AudienceMemory
 from playwatch.core.group_facts import GroupFacts
 from playwatch.core.groups import NO_GROUP
 from playwatch.core.incidents import Change
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from playwatch.core.casebook import Turn
-    from playwatch.core.decisions import Decision
     from playwatch.core.incidents import Incident
     from playwatch.core.intervals import Sums
     from playwatch.core.metrics import Catalogue
@@ -103,6 +103,9 @@ class LearnedWatch:
         is_mean = self.metric.merge is Merge.MEAN
         self.intervals = IntervalRings(rule.window_s, skips_first=not is_mean)
         self.leaves = LeafMemory(rule.window_s, is_mean=is_mean)
+        self.audience: AudienceMemory | None = None
+        if self.metric.merge is Merge.LATEST:
+            self.audience = AudienceMemory(rule.window_s)
         self.facts = GroupFacts()
         self._is_upward = self.metric.worse is Worse.HIGH
         self.phases = LifecycleState(rule, 1, is_upward=self._is_upward)
@@ -112,6 +115,7 @@ class LearnedWatch:
         self._openings = Openings(self.metric, installation, self.groups, self.leaves, self.facts)
         self._cases = self._openings.cases
         self.open = self._cases.open
+        self.drain = self._cases.drain
         self._buffer = IntakeBuffer(weighs_by_views=is_mean)
 
     def start_anew(self) -> None:
@@ -169,10 +173,6 @@ class LearnedWatch:
         del monotonic_ms
         return self.facts.value[group].astype(np.float64)
 
-    def drain(self) -> list[Decision]:
-        """Return the decisions since the last call that are no turn of an incident."""
-        return self._cases.drain()
-
     def edit(self, rule: Rule) -> None:
         """Judge by another rule of the same scope; what was learned stays.
 
@@ -218,6 +218,8 @@ class LearnedWatch:
     def reserve(self) -> None:
         """Make room for every group and leaf."""
         self.leaves.reserve(len(self.groups.leaves))
+        if self.audience is not None:
+            self.audience.reserve(len(self.groups.leaves))
         count = len(self.groups)
         if count == self._groups:
             return
@@ -237,13 +239,15 @@ class LearnedWatch:
         self.reserve()
         self.leaves.move_on(int(waiting.at.max()), learns=not self.open)
         self.leaves.add(waiting.leaf, waiting.weight, waiting.views)
-        samples = waiting.by_group(self.groups)
-        for sums in self.intervals.add(samples):
-            turns += self._step(sums)
-        return np.unique(samples.group), turns
+        for part in [waiting] if self.audience is None else self.audience.parts(waiting):
+            for sums in self.intervals.add(part.by_group(self.groups)):
+                turns += self._step(sums)
+        return np.unique(waiting.by_group(self.groups).group), turns
 
     def _step(self, sums: Sums) -> list[Turn]:
         """Judge a closed interval of some groups, and learn from it."""
+        if self.audience is not None:
+            sums = self.audience.filled(sums, self.groups)
         intervals = intervals_of(self.metric, sums)
         group = intervals.group
         if not len(group):
@@ -251,7 +255,7 @@ class LearnedWatch:
         facts, is_open = self.facts, self._is_open(group)
         findings = self.detector.step(intervals, is_open | self.decider.is_open(group))
         hit = hit_by(self.metric, intervals, findings)
-        calls = self.decider.decide(findings, self._gated(hit))
+        calls = self.decider.decide(findings, gated(hit, self.condition.min_affected_views))
         is_over = settle(facts, intervals, findings, calls, is_open)
         self.decider.forget(group[is_over])
         is_new = findings.at > facts.peeked_at[group]
@@ -277,7 +281,7 @@ class LearnedWatch:
         intervals = chosen(intervals, is_high)
         findings = self.detector.peek(intervals)
         hit = hit_by(self.metric, intervals, findings)
-        calls = self.decider.preview(findings, self._gated(hit))
+        calls = self.decider.preview(findings, gated(hit, self.condition.min_affected_views))
         is_breach = (calls.call == Verdict.BREACH) & (calls.rarity >= calls.level + PEEK_MARGIN)
         if not is_breach.any():
             return []
@@ -304,10 +308,6 @@ class LearnedWatch:
         phase = self.phases.phase[group]
         is_open: NDArray[np.bool_] = (phase == Phase.OPEN) | (phase == Phase.CLEARING)
         return is_open
-
-    def _gated(self, hit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return views hit, for the gate: where nobody knows how many, enough."""
-        return np.where(np.isnan(hit), self.condition.min_affected_views, hit)
 
     def _conclude(self, verdicts: VerdictBatch) -> list[Turn]:
         turns = self._openings.conclude(self.rule, self.condition, self.phases, verdicts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from playwatch.core.audience_intervals import AudienceMemory
 from playwatch.core.group_facts import GroupFacts
 from playwatch.core.groups import NO_GROUP
 from playwatch.core.intervals import IntervalRings
@@ -46,8 +47,9 @@ def copy_learned(watch: LearnedWatch) -> Part:
         for owner, holder, names in _holders(watch)
         for name in names
     }
-    for name in LeafMemory.COLUMNS:
-        columns[f"leaves.{name}"] = getattr(watch.leaves, name)[:leaves].copy()
+    for owner, memory, names in _by_leaf(watch):
+        for name in names:
+            columns[f"{owner}.{name}"] = getattr(memory, name)[:leaves].copy()
     columns["leaves.series"] = np.array(watch.groups.leaves, np.int32)
     for name, column in watch.detector.columns().items():
         columns[_DETECTOR + name] = np.array(column)
@@ -141,8 +143,18 @@ def _restore_leaves(
     leaf = watch.groups.leaves_of(series, here[is_known])
     watch.reserve()
     mine = leaf != NO_GROUP
-    for name in LeafMemory.COLUMNS:
-        getattr(watch.leaves, name)[leaf[mine]] = columns[f"leaves.{name}"][is_known][mine]
+    for owner, memory, names in _by_leaf(watch):
+        for name in names:
+            column = columns[f"{owner}.{name}"][is_known][mine]
+            getattr(memory, name)[leaf[mine]] = column
+
+
+def _by_leaf(watch: LearnedWatch) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
+    """Return who holds a watch's columns by series, and their names."""
+    leaves = ("leaves", watch.leaves, LeafMemory.COLUMNS)
+    if watch.audience is None:
+        return (leaves,)
+    return (leaves, ("audience", watch.audience, AudienceMemory.COLUMNS))
 
 
 def _holders(watch: LearnedWatch) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
