@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["WEEK_S", "Budget", "ChanceTail", "highest_level"]
+__all__ = ["WEEK_S", "Budget", "ChanceTail"]
 
 WEEK_S: Final = 7 * 86400.0
 
@@ -71,19 +71,6 @@ class Budget:
         """
         chances = max(groups, 1.0) * self.per_s / step_s
         return float(np.log10(max(chances / self.pages, 10.0)))
-
-
-def highest_level(budgets: Mapping[str, tuple[Budget, float]], cap: Budget, step_s: float) -> float:
-    """Return the level that keeps all entries together within one budget.
-
-    Parameters
-    ----------
-    budgets
-        Of each entry its own budget and the groups it judges.
-    cap
-        What the whole fleet may cost.
-    """
-    return cap.level(sum(groups for _, groups in budgets.values()), step_s)
 
 
 class ChanceTail:

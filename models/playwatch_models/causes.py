@@ -34,7 +34,7 @@ from playwatch_models.surprise import DECADE, tail_nats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Cause", "Leaves", "Nodes", "agreement", "causes", "lattice"]
+__all__ = ["Cause", "Leaves", "Nodes", "causes", "lattice"]
 
 MOST_DIMENSIONS: Final = 3
 """A cause of more dimensions tells an operator nothing."""
@@ -46,7 +46,6 @@ LEAST_DECADES: Final = 3.0
 LEAST_SPREAD: Final = 1e-5
 TINY: Final = 1e-9
 ANY: Final = -1
-TOP: Final = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,21 +198,3 @@ def strongest(nodes: Nodes, total: float, spread: float) -> Cause | None:
         share=min(1.0, excess / max(total, excess)),
         decades=decades,
     )
-
-
-def agreement(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Combine the scores of several metrics of one scope: the mean of the highest five.
-
-    Parameters
-    ----------
-    scores
-        Powers of ten, shape ``(metrics, n)``; NaN where a metric was not judged.
-
-    Notes
-    -----
-    One metric alone may be wrong about itself; several rarely are at once. The
-    mean gives up recall for precision, the greatest score does the opposite.
-    """
-    highest = -np.sort(-np.nan_to_num(scores), axis=0)[:TOP]
-    mean: NDArray[np.float64] = highest.mean(axis=0)
-    return mean

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from playwatch_models.causes import ANY, Leaves, agreement, causes, lattice
+from playwatch_models.causes import ANY, Leaves, causes, lattice
 
 SIZES = (4, 10, 6)  # cdn, country, device
 
@@ -88,11 +88,3 @@ def test_a_lattice_adds_up_at_every_level() -> None:
     for dimensions, ways in enumerate((1, 3, 3, 1)):
         level = nodes.observed[depth == dimensions].sum()
         assert level == pytest.approx(ways * leaves.observed.sum())
-
-
-def test_metrics_that_agree_say_more_than_one_alone() -> None:
-    alone = np.array([9.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.nan])
-    together = np.array([4.0, 4.0, 4.0, 4.0, 4.0, 0.0, 0.0])
-    scores = np.stack([alone, together], axis=1)
-
-    assert list(agreement(scores)) == [pytest.approx(1.8), pytest.approx(4.0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from playwatch_models.calibration import WEEK_S, Budget, ChanceTail, highest_level
+from playwatch_models.calibration import WEEK_S, Budget, ChanceTail
 from playwatch_models.decision import Call, Calls, Decider
 from playwatch_models.detector import Evidence, Findings
 
@@ -130,13 +130,6 @@ def test_more_groups_need_rarer_evidence() -> None:
 def test_a_budget_is_a_count_of_chances() -> None:
     assert Budget(1.0).level(1, 60.0) == pytest.approx(np.log10(WEEK_S / 60))
     assert Budget(10.0).level(1000, 60.0) == pytest.approx(np.log10(100 * WEEK_S / 60))
-
-
-def test_the_fleet_has_one_cap() -> None:
-    cap = Budget(1.0)
-    entries = {"failures": (Budget(5.0), 100.0), "rebuffering": (Budget(5.0), 900.0)}
-
-    assert highest_level(entries, cap, 60.0) == pytest.approx(cap.level(1000, 60.0))
 
 
 def test_an_overspent_budget_asks_for_more() -> None:
