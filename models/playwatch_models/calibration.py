@@ -7,10 +7,13 @@ it, and one run can be one page at most however its intervals depend on each
 other. Peaks are pooled over all groups of a class, for no single group lives
 long enough to show what happens once in a year.
 
-Beyond what the pool has seen, the tail is continued as an exponential (a
-generalised Pareto tail of shape 0), fitted between `FROM` and `UPTO` only:
-above, real incidents would pass for chance. Its two numbers are believed as
-far as runs have been counted, and are those of a perfect detector before that.
+The tail is fitted as an exponential in each of two pieces and continued with
+the upper one (a generalised Pareto tail of shape 0; noise that differs from
+series to series makes it flatter further up, hence two). Each piece is believed
+as far as runs have been counted in it, and before that is what the lower one is,
+or what a perfect detector's would be. Only runs that end within a piece are
+looked at, for among those beyond both are the real incidents, which must not
+pass for chance.
 
     level(budget) = log10(groups * intervals in the period / pages)
 
@@ -34,8 +37,8 @@ __all__ = ["WEEK_S", "Budget", "ChanceTail"]
 WEEK_S: Final = 7 * 86400.0
 
 FROM: Final = 1.5
-UPTO: Final = 3.5
-"""Powers of ten between which the tail is fitted."""
+PIECE: Final = 2.0
+"""Powers of ten from which the tail is fitted, and how long its lower piece is."""
 NOMINAL_RATE: Final = 10**-FROM
 RATE_CREDIT: Final = 2000.0
 """Intervals that the nominal rate counts for."""
@@ -43,6 +46,9 @@ SLOPE_CREDIT: Final = 50.0
 """Runs that the nominal slope counts for."""
 LEAST_SLOPE: Final = 0.4
 MOST_SLOPE: Final = 1.25
+SLOPES: Final = np.linspace(LEAST_SLOPE, MOST_SLOPE, 100)
+MEANS: Final = 1 / (SLOPES * np.log(10)) - PIECE / (10 ** (SLOPES * PIECE) - 1)
+"""Mean of an exponential with each slope, of what of it lies within one piece."""
 HALF_LIFE_S: Final = 14 * 86400.0
 
 
@@ -90,8 +96,8 @@ class ChanceTail:
         self._keep = 0.5 ** (step_s / HALF_LIFE_S)
         self._intervals = 0.0
         self._runs = 0.0
-        self._excess = 0.0
-        self._ended = 0.0
+        self._lengths = np.zeros(2)
+        self._ended = np.zeros(2)
 
     def learn(self, intervals: int, peaks: NDArray[np.float64]) -> None:
         """Count an interval and the runs that ended in it.
@@ -103,12 +109,12 @@ class ChanceTail:
         peaks
             Highest score of each run that ended, powers of ten.
         """
-        self._intervals = self._keep * self._intervals + intervals
         above = peaks[peaks >= FROM] - FROM
-        inside = above < UPTO - FROM
+        inside = [above[above < PIECE], above[(above >= PIECE) & (above < 2 * PIECE)] - PIECE]
+        self._intervals = self._keep * self._intervals + intervals
         self._runs = self._keep * self._runs + len(above)
-        self._excess = self._keep * self._excess + float(np.minimum(above, UPTO - FROM).sum())
-        self._ended = self._keep * self._ended + int(inside.sum())
+        self._lengths = self._keep * self._lengths + [piece.sum() for piece in inside]
+        self._ended = self._keep * self._ended + [len(piece) for piece in inside]
 
     @property
     def rate(self) -> float:
@@ -116,14 +122,15 @@ class ChanceTail:
         return (self._runs + NOMINAL_RATE * RATE_CREDIT) / (self._intervals + RATE_CREDIT)
 
     @property
-    def slope(self) -> float:
-        """Powers of ten of rarity for one of score; 1 for a perfect detector."""
-        # The mean excess of a tail that falls tenfold per unit is 1 / ln 10; what
-        # goes beyond the fitted range counts with its length, not as an end.
-        nominal = 1 / np.log(10)
-        excess = self._excess + SLOPE_CREDIT * nominal
-        slope = (self._ended + SLOPE_CREDIT) * nominal / excess
-        return float(np.clip(slope, LEAST_SLOPE, MOST_SLOPE))
+    def slopes(self) -> tuple[float, float]:
+        """Powers of ten of rarity for one of score, per piece; 1 for a perfect detector."""
+        believed, slopes = 1.0, []
+        for ended, length in zip(self._ended, self._lengths, strict=True):
+            usual = float(np.interp(believed, SLOPES, MEANS))
+            mean = (length + SLOPE_CREDIT * usual) / (ended + SLOPE_CREDIT)
+            believed = float(np.interp(-mean, -MEANS, SLOPES))
+            slopes.append(believed)
+        return slopes[0], slopes[1]
 
     def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``-log10`` of the chance that a run of an interval reaches each score.
@@ -134,17 +141,21 @@ class ChanceTail:
         never falls when the score rises.
         """
         start = -float(np.log10(self.rate))
-        beyond = start + self.slope * (score - FROM)
+        lower, upper = self.slopes
+        above = score - FROM
+        beyond = start + lower * np.minimum(above, PIECE) + upper * np.maximum(above - PIECE, 0)
         rarity: NDArray[np.float64] = np.where(score >= FROM, beyond, np.minimum(score, start))
         return rarity
 
     def strength(self, rarity: float) -> float:
         """Return the score that is so rare, for a rarity beyond the fit's beginning."""
-        return FROM + (rarity + float(np.log10(self.rate))) / self.slope
+        lower, upper = self.slopes
+        asked = rarity + float(np.log10(self.rate))
+        return FROM + min(asked / lower, PIECE) + max(asked - lower * PIECE, 0) / upper
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Return what was counted, for a snapshot."""
-        return {"tail": np.array([self._intervals, self._runs, self._excess, self._ended])}
+        return {"tail": np.array([self._intervals, self._runs, *self._lengths, *self._ended])}
 
     def restore(self, columns: Mapping[str, NDArray[np.generic]]) -> None:
         """Take the counts back.
@@ -152,10 +163,11 @@ class ChanceTail:
         Raises
         ------
         ValueError
-            If they are not four finite numbers, 0 or more.
+            If they are not six finite numbers, 0 or more.
         """
         tail = np.asarray(columns.get("tail", np.zeros(0)), np.float64)
-        if tail.shape != (4,) or not np.isfinite(tail).all() or (tail < 0).any():
-            message = "the column tail is not one of a calibration: four numbers, 0 or more"
+        if tail.shape != (6,) or not np.isfinite(tail).all() or (tail < 0).any():
+            message = "the column tail is not one of a calibration: six numbers, 0 or more"
             raise ValueError(message)
-        self._intervals, self._runs, self._excess, self._ended = tail.tolist()
+        self._intervals, self._runs = tail[:2].tolist()
+        self._lengths, self._ended = tail[2:4].copy(), tail[4:].copy()

@@ -54,6 +54,8 @@ REFERENCE: Final = 2.0
 """Powers of ten that a score must exceed to add to the sum."""
 DEPENDENT: Final = 10
 """Neighbouring scores look at the same past; so many of them count for one."""
+LEAST_STRENGTH: Final = 3.5
+"""Score below which nothing pages, however seldom the pool shows it."""
 BEYOND: Final = 0.5
 """How far the sum may go beyond what opens, so that it ends soon when calm returns."""
 CALM: Final = 1.0
@@ -250,7 +252,7 @@ class Decider:
         since_at = _impact(groups, findings, score, excess)
 
         is_enough = (groups.affected >= self._min_affected) | (excess is None)
-        is_breach = is_judged & (rarity >= level) & is_enough
+        is_breach = is_judged & (rarity >= level) & (strength >= LEAST_STRENGTH) & is_enough
         groups.calm = np.where(score < CALM, groups.calm + is_judged, 0).astype(np.int32)
         patience = CALM_INTERVALS * (1 + np.minimum(groups.reopened, MOST_REOPENINGS))
         is_calm = is_judged & ~is_breach & (groups.calm >= np.where(groups.is_open, patience, 1))
@@ -260,7 +262,9 @@ class Decider:
         if keeps:
             ended = groups.peak[is_calm & (groups.peak > 0)]
             self._tail.learn(int(is_judged.sum()), ended)
-            _move(groups, findings.at, strength, opens, is_reopening, is_calm)
+            # Only what could have been a page tells how often chance pages.
+            worthy = np.where(is_enough, strength, 0.0)
+            _move(groups, findings.at, worthy, opens, is_reopening, is_calm)
             self._groups.put(findings.group, groups)
         return Calls(
             group=findings.group,

@@ -211,7 +211,7 @@ def test_a_snapshot_of_another_make_is_refused() -> None:
         columns | {"totals": np.zeros(5)},
         columns | {"peak": np.array([np.nan, 0.0])},
         columns | {"calm": np.zeros(1, np.int32)},
-        columns | {"tail": np.array([1.0, 2.0, -3.0, 4.0])},
+        columns | {"tail": np.array([1.0, 2.0, -3.0, 4.0, 0.0, 0.0])},
     ):
         with pytest.raises(ValueError, match="column"):
             deciding(2).restore(broken)
