@@ -187,3 +187,23 @@ async def test_the_shared_files_come_with_their_types(engine: Engine) -> None:
         for name, kind in kinds.items():
             async with session.get(f"{engine.web_url}/static/{name}") as response:
                 assert (response.status, response.content_type) == (200, kind)
+
+
+async def test_a_metric_is_drawn_by_dimension_once_there_is_a_past(
+    engine: Engine, clock: HandClock
+) -> None:
+    for minute in range(3):
+        await send(engine, sample(1.0 + minute, "SE"), sample(2.0, HOSTILE))
+        for _ in range(61):
+            await clock.advance(1)
+
+    def written() -> bool:
+        return engine.telemetry.registry.get_sample_value("playwatch_series") == 2.0
+
+    await soon(written)
+    status, text = await page(engine, "/series/playback_failure_percentage?by=country")
+    outline = Outline(text)
+
+    assert status == 200
+    assert text.count('<svg class="spark"') == 2
+    assert (outline.mismatched, outline.handlers) == ([], [])

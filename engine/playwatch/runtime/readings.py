@@ -128,6 +128,14 @@ class Readings:
         """Return the learned rules that are at work."""
         return [one for one in self._watches() if isinstance(one, LearnedWatch)]
 
+    def learned_band(self, metric: str, group: Group) -> tuple[float, float] | None:
+        """Return where a group of a metric is expected; None where nothing is learned of it."""
+        for watch in self.learned():
+            row = row_of(watch, group) if watch.rule.metric == metric else None
+            if row is not None:
+                return band(watch, row)
+        return None
+
     def trace(self, rule: str, group: Group) -> tuple[list[int], list[float]]:
         """Return the recent values of a group: times, milliseconds, and values."""
         times: list[int] = []

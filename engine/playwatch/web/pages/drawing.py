@@ -99,9 +99,14 @@ def _place(at: int, from_at: int, until_at: int) -> float:
 
 
 def sparkline(
-    values: Sequence[float], bounds: Iterable[float] = (), *, width: int = 120, height: int = 28
+    values: Sequence[float],
+    bounds: Iterable[float] = (),
+    *,
+    band: tuple[float, float] | None = None,
+    width: int = 120,
+    height: int = 28,
 ) -> Markup:
-    """Return values as a small line, with dashed bounds; NaN breaks the line.
+    """Return values as a small line, with dashed bounds and a band; NaN breaks the line.
 
     Notes
     -----
@@ -112,7 +117,8 @@ def sparkline(
     if len(known) < 2:  # noqa: PLR2004 - a line has two ends
         return Markup("")
     limits = [bound for bound in bounds if math.isfinite(bound)]
-    low, high = min(known), max([*known, *limits])
+    edges = [edge for edge in band or () if math.isfinite(edge)]
+    low, high = min([*known, *edges]), max([*known, *limits, *edges])
     low = min(low, 0.0) if low >= 0 and low < high / 2 else min([low, *limits])
     span = (high - low) or 1.0
     across = (width - 4) / max(len(values) - 1, 1)
@@ -122,6 +128,10 @@ def sparkline(
         )
         for bound in limits
     ]
+    if len(edges) == 2:  # noqa: PLR2004 - a band has two edges
+        top, bottom = (height - 3 - (edge - low) / span * (height - 6) for edge in edges[::-1])
+        shape = '<rect class="band" x="0" y="{:.1f}" width="{}" height="{:.1f}"/>'
+        lines.insert(0, Markup(shape).format(top, width, max(bottom - top, 1.0)))  # noqa: S704 - ours
     path = _path(values, lambda value: height - 3 - (value - low) / span * (height - 6), across)
     return Markup(
         '<svg class="spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">'

@@ -33,8 +33,8 @@ _LAST_PAGE: Final = 100_000
 _DAY_MS: Final = 86_400_000
 _REACHES_MS: Final = (3_600_000, 6 * 3_600_000)
 _KINDS: Final = {one.value: one for one in AlertType}
-_BARS: Final = 300
-_SCANNED: Final = 1_000
+_BARS: Final = 200
+_SCANNED: Final = 400
 """Incidents that a search looks at, newest first."""
 
 

@@ -6,24 +6,37 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.web.pages.drawing import sparkline
 from playwatch.web.pages.site import Page
 from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from numpy.typing import NDArray
 
-    from playwatch.runtime.series_index import SeriesIndex
+    from playwatch.ports import Clock
+    from playwatch.runtime.past import Past
+    from playwatch.runtime.readings import Readings
+    from playwatch.runtime.series_index import MetricListing, SeriesIndex
     from playwatch.web.pages.site import Site
 
 ROWS: Final = 100
 """Series that the page of a metric lists."""
+DRAWN: Final = 600
+"""Series that are read from the history for one page."""
+MULTIPLES: Final = 24
+_HOURS: Final = 3
+_HOUR_MS: Final = 3_600_000
 
 
 class SeriesPages:
     """The list of metrics and the series of each."""
 
-    def __init__(self, index: SeriesIndex) -> None:
+    def __init__(self, index: SeriesIndex, past: Past, readings: Readings, clock: Clock) -> None:
         self._index = index
+        self._past = past
+        self._readings = readings
+        self._clock = clock
 
     def add_to(self, site: Site, app: web.Application) -> None:
         """Add the pages to an application."""
@@ -52,6 +65,7 @@ class SeriesPages:
             raise ProblemError(404, message, hint="see the list of metrics")
         rows = self._index.find(key, text)
         series = self._index.listing(key, rows[:ROWS])
+        by = request.query.get("by") or next(iter(listing.dimensions), "")
         return Page(
             "metric.html.j2",
             listing.metric.title,
@@ -61,5 +75,38 @@ class SeriesPages:
                 "series": series,
                 "found": int(np.size(rows)),
                 "text": text,
+                "by": by,
+                "multiples": await self._multiples(listing, rows, by),
+                "drawn_at_most": DRAWN,
+                "hours": _HOURS,
             },
         )
+
+    async def _multiples(
+        self, listing: MetricListing, rows: NDArray[np.intp], by: str
+    ) -> list[dict[str, object]]:
+        """Return a small chart for each value of a dimension, the most series first."""
+        if not by or not 0 < len(rows) <= DRAWN:
+            return []
+        sets: dict[str, list[bytes]] = {}
+        for row, value in zip(rows, self._index.values_of(rows, by), strict=True):
+            sets.setdefault(value, []).append(self._index.canonical(int(row)))
+        values = sorted(sets, key=lambda value: (-len(sets[value]), value))[:MULTIPLES]
+        until_at = self._clock.wall_ms()
+        traces = await self._past.of_merged(
+            listing.metric, [sets[one] for one in values], until_at - _HOURS * _HOUR_MS, until_at
+        )
+        return [
+            {
+                "value": value,
+                "series": len(sets[value]),
+                "newest": trace.values[-1] if trace.values else None,
+                "drawn": sparkline(
+                    trace.values,
+                    band=self._readings.learned_band(listing.metric.key, ((by, value),)),
+                    width=260,
+                    height=64,
+                ),
+            }
+            for value, trace in zip(values, traces, strict=True)
+        ]

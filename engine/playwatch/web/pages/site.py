@@ -95,7 +95,7 @@ class Site:
 
     def __init__(self, weather: Weather, clock: Clock, news: News) -> None:
         self._news = news
-        self._shared: dict[str, tuple[int, int, str]] = {}
+        self._shared: dict[str, tuple[int, int, bytes]] = {}
         self._weather = weather
         self._clock = clock
         self._templates = Environment(
@@ -153,7 +153,7 @@ class Site:
         async def answer(request: web.Request) -> web.StreamResponse:
             shared = self._current(request)
             if shared is not None:
-                return web.Response(text=shared, content_type="text/html")
+                return web.Response(body=shared, content_type="text/html", charset="utf-8")
             try:
                 found = await look(request)
             except ProblemError as error:
@@ -198,7 +198,7 @@ class Site:
             text=text, content_type="text/html", status=page.status, headers=headers
         )
 
-    def _current(self, request: web.Request) -> str | None:
+    def _current(self, request: web.Request) -> bytes | None:
         """Return a page that another one who watches it was just sent; None when there is none.
 
         Notes
@@ -209,14 +209,14 @@ class Site:
         held = self._shared.get(_key(request)) if LIVE in request.headers else None
         if held is None:
             return None
-        number, made_ms, text = held
+        number, made_ms, body = held
         is_new = self._clock.monotonic_ms() - made_ms < _FRESH_MS
-        return text if is_new and number == self._news.number else None
+        return body if is_new and number == self._news.number else None
 
     def _share(self, request: web.Request, text: str) -> None:
         if len(self._shared) >= _MOST_SHARED:
             self._shared.clear()
-        self._shared[_key(request)] = (self._news.number, self._clock.monotonic_ms(), text)
+        self._shared[_key(request)] = (self._news.number, self._clock.monotonic_ms(), text.encode())
 
 
 def problem(status: int, detail: str, hint: str = "") -> Page:
