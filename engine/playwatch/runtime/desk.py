@@ -17,6 +17,7 @@ from playwatch.core.deliveries import Changes
 from playwatch.core.incidents import Change, Incident, Status
 from playwatch.core.routing import Told, unwanted_ends
 from playwatch.core.silences import Silence
+from playwatch.runtime.acting import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,12 +132,12 @@ class StoreDesk:
         return _standing(closed)
 
     def _entry(self, author: str, what: str, subject: str, after: dict[str, object]) -> AuditEntry:
-        return AuditEntry(self._clock.wall_ms(), author, what, subject, after=after)
+        return AuditEntry(self._clock.wall_ms(), signed(author), what, subject, after=after)
 
     def _ended(self, author: str, incident_id: str) -> AuditEntry:
         return AuditEntry(
             self._clock.wall_ms(),
-            author,
+            signed(author),
             "incident resolved",
             incident_id,
             {"status": Status.OPEN.value},

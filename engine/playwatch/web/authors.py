@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from playwatch.runtime.acting import signed
 from playwatch.web.callers import caller_of
 from playwatch.web.problems import ProblemError
 
@@ -23,11 +24,9 @@ def author_of(request: web.Request, written: object = None) -> str:
     ProblemError
         If what is written is no name.
     """
-    caller = caller_of(request).name
     if written is None or written == "":
-        return caller
+        return caller_of(request).name
     if not isinstance(written, str) or len(written) > _LONGEST or not written.isprintable():
         message = f"author must be a name of at most {_LONGEST} characters"
         raise ProblemError(422, message)
-    said = written.strip()
-    return caller if said in {"", caller} else f"{said} ({caller})"
+    return signed(written)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from playwatch.runtime.acting import acts_through
 from playwatch.web.callers import ANONYMOUS, CALLER, Caller, Role, Tokens
 from playwatch.web.contract import is_text
 from playwatch.web.limits import Limits
@@ -88,6 +89,7 @@ class Gate:
         self._names.check_origin(request)
         _check_text(request)
         request[CALLER] = caller = self._caller(request)
+        acts_through("" if caller.is_anonymous else caller.name)
         self._check_role(request, caller)
         if request.method not in _SAFE:
             await self._read(request)
