@@ -38,11 +38,11 @@ def described() -> dict[str, Any]:
 
 def quantiles(values: list[float]) -> dict[str, float]:
     """Return count, quartiles, 99th percentile and largest of some figures."""
-    ordered = sorted(values)
+    ordered = sorted(values) * (2 if len(values) == 1 else 1)
     quartiles = statistics.quantiles(ordered, n=4, method="inclusive")
     hundredths = statistics.quantiles(ordered, n=100, method="inclusive")
     return {
-        "n": len(ordered),
+        "n": len(values),
         "q1": round(quartiles[0], 3),
         "median": round(quartiles[1], 3),
         "q3": round(quartiles[2], 3),
