@@ -2,7 +2,8 @@
 
 A hundred thousand series in fifty rules at one sample a second, in batches as
 one read brings them; a single sample; a tick over a hundred thousand groups
-that have nothing to do, and one that have all been silent for too long.
+that have nothing to do, and one that have all been silent for too long; and what
+the model costs on a hundred thousand groups.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import machine
 import numpy as np
 
+from playwatch.core.learned import LearnedWatch
 from playwatch.core.metrics import Catalogue
 from playwatch.core.pipeline import Pipeline
 from playwatch.core.rules import (
+    Anomaly,
     Bound,
     Comparison,
     Matcher,
@@ -30,6 +33,9 @@ from playwatch.core.rules import (
 )
 from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.series import SeriesTable, canonical_dimensions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 START = 1_800_000_000_000
 METRIC = "playback_failure_percentage"
@@ -131,6 +137,49 @@ def single_us() -> float:
     return round((time.process_time() - begun) / count * 1e6, 1)
 
 
+def model_us(series: int = 100_000, intervals: int = 6) -> dict[str, float]:
+    """Return what the model costs a group and interval, microseconds of processor time.
+
+    The detector alone, the decision alone, and all that a learned rule does:
+    on arrival of one sample of every series, and when its interval closes.
+    """
+    load = Load(series, 1)
+    rule = Rule("learned", METRIC, Anomaly(1.0, (("title",),)))
+    pipeline = Pipeline(Catalogue(), load.table, [rule], [], "benchmark")
+    (watch,) = pipeline.watches
+    parts = dict.fromkeys(("detector", "decision", "arrival", "interval"), 0.0)
+    if isinstance(watch, LearnedWatch):
+        watch.detector.step = timed(watch.detector.step, parts, "detector")  # type: ignore[method-assign]
+        watch.decider.decide = timed(watch.decider.decide, parts, "decision")  # type: ignore[method-assign]
+    for number in range(intervals + 3):
+        if number == 3:  # noqa: PLR2004 - before that memory grows
+            parts.update(dict.fromkeys(parts, 0.0))
+        at_ms = number * 60_000
+        views = load.dice.integers(50, 500, series)
+        value = 100 * load.dice.binomial(views, 0.01) / views
+        samples = SampleBatch(load.rows, np.full(series, START + at_ms), value, views)
+        begun = time.process_time()
+        pipeline.take(samples, Instant(START + at_ms, at_ms))
+        arrived = time.process_time()
+        pipeline.tick(Instant(START + at_ms + 71_000, at_ms + 71_000))
+        parts["arrival"] += arrived - begun
+        parts["interval"] += time.process_time() - arrived
+    return {name: round(spent / intervals / series * 1e6, 3) for name, spent in parts.items()}
+
+
+def timed(call: Callable[..., Any], parts: dict[str, float], name: str) -> Callable[..., Any]:
+    """Return a function that adds the processor time of a call to a part."""
+
+    def run(*arguments: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        begun = time.process_time()
+        try:
+            return call(*arguments)
+        finally:
+            parts[name] += time.process_time() - begun
+
+    return run
+
+
 def main() -> int:
     """Measure, print, keep the result."""
     argparse.ArgumentParser(description=__doc__).parse_args()
@@ -139,6 +188,7 @@ def main() -> int:
         "cores_by_batch": {str(batch): cores(batch) for batch in (10_000, 50_000)},
         "tick_of_100_000_groups_ms": ticks(),
         "single_sample_us": single_us(),
+        "model_us_per_group_and_interval": model_us(),
         "machine": machine.described(),
     }
     print(facts)

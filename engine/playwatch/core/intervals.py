@@ -130,7 +130,10 @@ class IntervalRings:
         for one in np.unique(number).tolist():
             part = samples.take(number == one)
             # With room for two, the one before the last is over for certain.
-            yield from self._close(np.unique(part.group), one - _SLOTS)
+            held = self.number[part.group]
+            is_over = ((held != NEVER) & (held <= one - _SLOTS)).any(axis=1)
+            if is_over.any():
+                yield from self._close(np.unique(part.group[is_over]), one - _SLOTS)
             self._pour(part, one)
 
     def due(self, groups: int, monotonic_ms: int) -> Iterator[Sums]:

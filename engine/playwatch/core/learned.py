@@ -239,10 +239,13 @@ class LearnedWatch:
         self.reserve()
         self.leaves.move_on(int(waiting.at.max()), learns=not self.open)
         self.leaves.add(waiting.leaf, waiting.weight, waiting.views)
+        is_touched = np.zeros(len(self.groups), np.bool_)
         for part in [waiting] if self.audience is None else self.audience.parts(waiting):
-            for sums in self.intervals.add(part.by_group(self.groups)):
+            samples = part.by_group(self.groups)
+            is_touched[samples.group] = True
+            for sums in self.intervals.add(samples):
                 turns += self._step(sums)
-        return np.unique(waiting.by_group(self.groups).group), turns
+        return np.flatnonzero(is_touched).astype(np.int32), turns
 
     def _step(self, sums: Sums) -> list[Turn]:
         """Judge a closed interval of some groups, and learn from it."""
