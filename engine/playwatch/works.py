@@ -217,8 +217,8 @@ class Works:
         source: Source,
     ) -> Pages:
         """Return what people look at; its loops are yet to run."""
-        readings = Readings(lambda: evaluator.pipeline.thresholds, self._clock)
-        self.telemetry.tell_rules(lambda: states_of(evaluator.pipeline.thresholds))
+        readings = Readings(lambda: evaluator.pipeline.watches, self._clock)
+        self.telemetry.tell_rules(lambda: states_of(evaluator.pipeline.watches))
         history = self._history(evaluator, readings)
         return Pages(
             reloader=reloader,

@@ -134,7 +134,11 @@ async def test_rules_series_and_status_tell_how_things_stand(site: Site) -> None
     async with site.running() as engine:
         await with_incidents(site, engine)
         await site.clock.advance(2)
-        (rule,) = await got(engine, "rules")
+        rule, *learned = await got(engine, "rules")
+        assert {one["alert_type"] for one in learned} == {"anomaly"}
+        models = await got(engine, "models")
+        assert [one["rule"] for one in models] == [one["name"] for one in learned]
+        assert models[0]["judged"] == 0
         assert (rule["name"], rule["groups"], rule["phases"]["open"]) == ("failures", 2, 2)
         assert rule["tiers"] == [{"severity": "critical", "bound": 5.0}]
         assert rule["nearest"]["margin"] == -7.0
@@ -230,7 +234,7 @@ def _fuzzed(schema: BaseSchema, url: str, headers: dict[str, str]) -> list[str]:
 
             @seed(7)
             @settings(
-                max_examples=5,
+                max_examples=4,
                 deadline=None,
                 database=None,
                 phases=[Phase.explicit, Phase.generate],

@@ -23,12 +23,18 @@ class GroupsWanted(Given, frozen=True, kw_only=True):
 
 
 class GroupDocument(Told, frozen=True, kw_only=True):
-    """How one group stands; ``margin`` is how far it is from its bound, negative beyond it."""
+    """How one group stands.
+
+    ``margin`` is how far it is from its bound, negative beyond it; the expected
+    band is that of a learned rule.
+    """
 
     group: dict[str, str]
     phase: PhaseWord
     value: float | None
     margin: float | None
+    expected_low: float | None
+    expected_high: float | None
     incident_id: str | None
 
 
@@ -55,6 +61,27 @@ class RuleDocument(Told, frozen=True, kw_only=True):
     groups: int
     phases: dict[PhaseWord, int]
     nearest: GroupDocument | None
+
+
+class ModelDocument(Told, frozen=True, kw_only=True):
+    """What is known of one learned rule, and what its pages were against its budget."""
+
+    rule: str
+    metric: str
+    kind: str
+    groupings: tuple[tuple[str, ...], ...]
+    groups: int
+    judged: int
+    learning: int
+    few_views: int
+    open: int
+    since_at: str | None
+    judged_at: str | None
+    budget_per_week: float | None
+    level: float | None
+    pages: int
+    pages_per_week: float | None
+    why_not: str
 
 
 class MetricDocument(Told, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playwatch.runtime.series_index import SeriesIndex
 from playwatch.web.api import Api
 from playwatch.web.incident_api import IncidentApi
+from playwatch.web.model_api import ModelApi
 from playwatch.web.mux import MuxIncidents
 from playwatch.web.openapi import OpenApi
 from playwatch.web.rule_api import RuleApi
@@ -26,6 +27,7 @@ def machine_parts(house: Pages, *, can_reload: bool) -> list[Part]:
         Api(house.desk, reload, house.clock),
         IncidentApi(house.store),
         RuleApi(house.readings),
+        ModelApi(house.store, house.evaluator, house.clock),
         SeriesApi(index, house.evaluator, house.history, house.clock),
         StatusApi(house),
         MuxIncidents(house.store, house.clock),

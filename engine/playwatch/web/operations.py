@@ -28,6 +28,7 @@ from playwatch.web.engine_documents import (
     HistoryDocument,
     HistoryWanted,
     MetricDocument,
+    ModelDocument,
     RuleDocument,
     SeriesPage,
     SeriesWanted,
@@ -170,6 +171,13 @@ ENGINE: Final = (
         "List the groups of a rule, the nearest to its bound first.",
         list[GroupDocument],
         query=GroupsWanted,
+    ),
+    Operation(
+        "GET",
+        f"{_V1}/models",
+        "listModels",
+        "List the learned rules: what each has learned, and its pages against its budget.",
+        list[ModelDocument],
     ),
     Operation(
         "GET",

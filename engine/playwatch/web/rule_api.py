@@ -77,6 +77,8 @@ def _group(reading: GroupReading) -> GroupDocument:
         phase=_word(reading.phase),
         value=reading.value,
         margin=reading.margin,
+        expected_low=reading.low,
+        expected_high=reading.high,
         incident_id=None if reading.incident is None else reading.incident.id,
     )
 
