@@ -185,7 +185,7 @@ def main() -> int:
     argparse.ArgumentParser(description=__doc__).parse_args()
     facts = {
         "question": "processor time of evaluation; 100,000 series, 50 rules, 1 sample a second",
-        "cores_by_batch": {str(batch): cores(batch) for batch in (10_000, 50_000)},
+        "cores_by_batch": {str(batch): cores(batch) for batch in (1000, 10_000, 50_000)},
         "tick_of_100_000_groups_ms": ticks(),
         "single_sample_us": single_us(),
         "model_us_per_group_and_interval": model_us(),
