@@ -308,9 +308,11 @@ SELECT id, created_at FROM deliveries WHERE channel = :channel AND status = 'pen
 -- name: attempted
 -- The attempts of a channel that ended after a moment, among the newest of all.
 SELECT deliveries.key_fingerprint, newest.at
-FROM (SELECT delivery_id, at FROM attempts ORDER BY number DESC LIMIT 10000) AS newest
+FROM attempts AS newest
 JOIN deliveries ON deliveries.id = newest.delivery_id
-WHERE newest.at > :since AND deliveries.channel = :channel;
+WHERE newest.number > (SELECT max(number) FROM attempts) - 10000
+    AND newest.at > :since
+    AND deliveries.channel = :channel;
 
 -- name: letters
 -- Deliveries of some statuses (words as JSON), in the order they were decided.
