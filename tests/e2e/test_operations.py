@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from playwatch.core.metrics import Merge
+from playwatch.core.series import canonical_dimensions
+from playwatch.store.history import History
+from playwatch.store.history_blocks import Rows
 from tests.processes import finished, playwatch
 
 if TYPE_CHECKING:
@@ -85,3 +89,28 @@ async def test_a_newer_store_is_refused_with_the_way_back(config: Path, tmp_path
         code, said = await finished(*command, "-c", str(config))
         assert code == 2
         assert "upgrade Playwatch, or restore the backup made before the upgrade" in said
+
+
+async def test_the_history_is_taken_out_and_a_backtest_reads_it(
+    config: Path, tmp_path: Path
+) -> None:
+    with closing(History.open(tmp_path / "playwatch-history.db")) as history:
+        names = [canonical_dimensions({"country": "SE"})]
+        ids = history.ids("playback_failure_percentage", Merge.MEAN, names)
+        for minute in range(30_000_000, 30_000_120):
+            value = 9.0 if 40 <= minute % 100 < 60 else 1.0
+            history.write(Rows.of(ids, [minute], [value], [500]))
+        rule = history.ids("rule:failures", Merge.LATEST, names)
+        history.write(Rows.of(rule, [30_000_000], [7.0], [1]))
+    target = tmp_path / "past.jsonl"
+    code, said = await finished(
+        "history", "export", str(target), "--last", "110m", "-c", str(config)
+    )
+    assert (code, said) == (0, "110 samples\n")
+
+    code, said = await finished("backtest", str(target), "-c", str(config), "--json")
+    assert code in {0, 1}
+    assert '"incidents": 1' in said or said.count('"started_at"') == 1
+
+    code, said = await finished("history", "export", "-", "--last", "soon", "-c", str(config))
+    assert code == 2

@@ -15,6 +15,7 @@ from playwatch.cli import (
     config,
     delivery,
     demo,
+    history,
     incident,
     model,
     publish,
@@ -52,6 +53,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(silence.app, name="silence")
 app.add_typer(channel.app, name="channel")
 app.add_typer(delivery.app, name="delivery")
+app.add_typer(history.app, name="history")
 app.add_typer(store.app, name="store")
 app.add_typer(test.app, name="test")
 

@@ -49,8 +49,13 @@ def rule_metric(rule: str) -> str:
     return f"rule:{rule}"
 
 
+def is_of_rule(metric: str) -> bool:
+    """Return whether it is such a name."""
+    return metric.startswith(rule_metric(""))
+
+
 @dataclass(slots=True)
-class _Counted:
+class Counted:
     """A batch as it was handed over; ``sign`` is -1 for what no longer counts."""
 
     batch: SampleBatch
@@ -80,7 +85,7 @@ class HistoryKeeper:
         self._readings = readings
         self._clock = clock
         self._keep_minutes = max(round(keep_s / 60), _HOUR)
-        self._pending: list[_Counted] = []
+        self._pending: list[Counted] = []
         self._rows: list[Rows] = []
         self._ids: NDArray[np.int32] = np.zeros(0, np.int32)
         self._groups: dict[tuple[str, bytes], int] = {}
@@ -88,9 +93,9 @@ class HistoryKeeper:
 
     def count(self, settled: Settled) -> None:
         """Take over what a batch counted; O(1)."""
-        self._pending.append(_Counted(settled.counted, 1))
+        self._pending.append(Counted(settled.counted, 1))
         if len(settled.withdrawn):
-            self._pending.append(_Counted(settled.withdrawn, -1))
+            self._pending.append(Counted(settled.withdrawn, -1))
 
     async def run(self) -> None:
         """Write down each minute until cancelled."""
@@ -192,7 +197,7 @@ _Seen = tuple[str, "Sequence[tuple[tuple[str, str], ...]]", "NDArray[np.float32]
 _MERGES: Final = {Merge.MEAN: 0, Merge.SUM: 1, Merge.LATEST: 2}
 
 
-def folded(pending: Sequence[_Counted], kinds: NDArray[np.int8]) -> list[Rows]:
+def folded(pending: Sequence[Counted], kinds: NDArray[np.int8]) -> list[Rows]:
     """Return batches as rows, one per series and minute, by rows of the series table.
 
     Parameters
