@@ -25,13 +25,15 @@ _DAY_S = 86_400
 class Baseline(Protocol):
     """Scores so many series, one interval at a time."""
 
-    def score(self, row: int, value: Floats) -> Floats:
+    def score(self, row: int, at: NDArray[np.int64], value: Floats) -> Floats:
         """Return the score of each value, higher for stranger.
 
         Parameters
         ----------
         row
             Number of the interval.
+        at
+            Its end for each series, milliseconds.
         value
             Of the first so many series.
         """
@@ -43,18 +45,18 @@ class Silent:
     def __init__(self, series: int, step_s: int) -> None:
         del series, step_s
 
-    def score(self, row: int, value: Floats) -> Floats:
+    def score(self, row: int, at: NDArray[np.int64], value: Floats) -> Floats:
         """Return nothing."""
-        del row
+        del row, at
         return np.zeros(len(value))
 
 
 class Fixed(Silent):
     """Compares the value with a fixed threshold: the score is the value."""
 
-    def score(self, row: int, value: Floats) -> Floats:
+    def score(self, row: int, at: NDArray[np.int64], value: Floats) -> Floats:
         """Return the value."""
-        del row
+        del row, at
         return value
 
 
@@ -65,8 +67,9 @@ class EwmaZ:
         self._pace = 2.0 / (_DAY_S / step_s + 1)
         self._mean, self._variance = np.zeros((2, series))
 
-    def score(self, row: int, value: Floats) -> Floats:
+    def score(self, row: int, at: NDArray[np.int64], value: Floats) -> Floats:
         """Return the absolute z of each value."""
+        del at
         some = len(value)
         mean, variance = self._mean[:some], self._variance[:some]
         if row == 0:
@@ -83,15 +86,17 @@ class HoltWinters:
     """Additive level and season of one day, in mean absolute errors."""
 
     def __init__(self, series: int, step_s: int) -> None:
+        self._step_ms = 1000 * step_s
         self._period = max(2, _DAY_S // step_s)
         self._level, self._error = np.zeros((2, series))
         self._season = np.zeros((self._period, series))
 
-    def score(self, row: int, value: Floats) -> Floats:
+    def score(self, row: int, at: NDArray[np.int64], value: Floats) -> Floats:
         """Return how far the forecast was off."""
         some = len(value)
         level, error = self._level[:some], self._error[:some]
-        season = self._season[row % self._period, :some]
+        slot = (at // self._step_ms % self._period, np.arange(some))
+        season = self._season[slot]
         if row == 0:
             level[:] = value
         off = value - level - season
@@ -101,7 +106,7 @@ class HoltWinters:
         bounded = np.clip(off, -reach, reach)
         error += pace * (np.abs(bounded) - error)
         level += 0.05 * bounded
-        season += (0.3 if row > self._period else 0.9) * (bounded - 0.05 * bounded)
+        self._season[slot] += (0.3 if row > self._period else 0.9) * 0.95 * bounded
         return z if row > self._period else np.zeros(some)
 
 

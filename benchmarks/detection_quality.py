@@ -72,7 +72,9 @@ def opened(name: str, step_s: int, columns: Sequence[Column]) -> Stepper:
     """Return what scores the columns of one step."""
     if name in BASELINES:
         baseline = BASELINES[name](len(columns), step_s)
-        return lambda row, intervals: baseline.score(row, np.nan_to_num(intervals.value))
+        return lambda row, intervals: baseline.score(
+            row, intervals.at, np.nan_to_num(intervals.value)
+        )
     detector: Detector
     if columns[0].series.dataset == "qoe":
         detector = open_detector(MetricClass.RATIO, step_s, worse=Direction.UP)

@@ -225,13 +225,13 @@ class SeasonalDetector:
             lend = np.flatnonzero((parents >= 0) & ~(known & seasoned))
             lent, spread, has = self._profile.expect(parents[lend], chunk.time_s[lend])
             lend, lent, spread = lend[has], lent[has], spread[has]
-            theirs = Memory.of(self._table.read(parents[lend])).mean
+            theirs = Memory.of(self._table.read(parents[lend]))
+            lent += theirs.offset
             share = np.ones(len(lend), np.float32)
+            mine = memory.level[lend]
             if not self._is_log:
-                np.divide(
-                    memory.mean[lend], theirs, out=share, where=theirs * memory.mean[lend] > 0
-                )
-            level[lend] = memory.mean[lend] + (lent - theirs) * share
+                np.divide(mine, theirs.level, out=share, where=theirs.level * mine > 0)
+            level[lend] = mine + (lent - theirs.level) * share
             deviation[lend] = spread * share
             known[lend] = True
         return level, deviation, known

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+
+from playwatch_models.classes import Direction, MetricClass, Watch
+from playwatch_models.detector import Findings, Intervals
+from playwatch_models.seasonal import SeasonalDetector
+
+STEP_S = 600
+STEPS_A_DAY = 86_400 // STEP_S
+START_S = 1_800_000_000 // 86_400 * 86_400
+
+
+def _step(
+    detector: SeasonalDetector,
+    row: int,
+    group: list[int],
+    value: list[float],
+    views: float = np.nan,
+) -> Findings:
+    n = len(group)
+    at = np.full(n, (START_S + (row + 1) * STEP_S) * 1000)
+    rows = np.array(group, np.int32)
+    interval = Intervals(rows, at, np.array(value), np.full(n, views))
+    return detector.step(interval, np.zeros(n, np.bool_))
+
+
+def _day(row: int) -> float:
+    return 100 + 50 * float(np.sin(2 * np.pi * row / STEPS_A_DAY))
+
+
+def test_a_new_group_borrows_the_day_of_its_parent() -> None:
+    detector = SeasonalDetector(Watch(MetricClass.GAUGE, STEP_S, Direction.EITHER))
+    detector.resize(3, np.array([-1, 0, -1], np.int32))
+    for row in range(3 * STEPS_A_DAY):
+        _step(detector, row, [0], [_day(row)])
+    first = 3 * STEPS_A_DAY
+    for row in range(first, first + 12):
+        _step(detector, row, [0], [_day(row)])
+        _step(detector, row, [1, 2], [_day(row) / 10] * 2)
+
+    found = _step(detector, first + 12, [1, 2], [_day(first + 12) / 10] * 2)
+    borrowed, own = abs(found.expected - _day(first + 12) / 10)
+
+    assert borrowed < own
+
+
+def test_few_views_widen_the_band_of_a_median() -> None:
+    detector = SeasonalDetector(Watch(MetricClass.MEDIAN, STEP_S, Direction.UP))
+    detector.resize(1, np.array([-1], np.int32))
+    generator = np.random.default_rng(0)
+    for row in range(300):
+        _step(detector, row, [0], [float(800 * generator.lognormal(0, 0.1))], views=100.0)
+
+    rows = np.zeros(1, np.int32)
+    at = np.array([(START_S + 301 * STEP_S) * 1000])
+    many, few = (
+        detector.peek(Intervals(rows, at, np.array([800.0]), np.array([views])))
+        for views in (100.0, 10.0)
+    )
+
+    assert few.high[0] - few.low[0] > 1.5 * (many.high[0] - many.low[0])
+
+
+def test_what_was_found_strange_yesterday_has_to_be_stranger_today() -> None:
+    detector = SeasonalDetector(Watch(MetricClass.GAUGE, STEP_S, Direction.EITHER))
+    detector.resize(1, np.array([-1], np.int32))
+    generator = np.random.default_rng(0)
+    scores = []
+    for row in range(1200):
+        spike = 40.0 if row >= 400 and row % 50 == 0 else 0.0
+        value = 100 + float(generator.normal(0, 1)) + spike
+        found = _step(detector, row, [0], [value])
+        if spike:
+            scores.append(float(found.score[0]))
+
+    assert scores[0] > 4
+    assert max(scores[8:]) < scores[0]
