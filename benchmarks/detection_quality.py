@@ -7,7 +7,8 @@ Score a folder of labelled series strictly online (labels are never read)::
 
 writes ``OUT/<dataset>/<series>.npz`` with ``score`` and ``alarm`` for every row, for an
 evaluator of pages. A series that took part in the training is scored by the fold of the
-model that never saw it. ``alarm`` is the product's decision at its default budget.
+model that never saw it. ``alarm`` opens at one fixed rarity and ends by hysteresis; the
+engine's own level follows from its budget of pages and the number of groups it watches.
 
 Measure CPU and state::
 
@@ -26,13 +27,11 @@ from typing import TYPE_CHECKING
 import machine
 import numpy as np
 from baselines import BASELINES
-from labelled import Column, Floats, Series, columns_of, read_index, replay
+from labelled import Column, Floats, columns_of, read_index, replay
 
 from playwatch_models.agreement import agree
-from playwatch_models.calibration import WEEK_S, Budget
 from playwatch_models.classes import Direction, MetricClass, Watch
-from playwatch_models.decision import Call, Decider
-from playwatch_models.detector import Findings, Intervals
+from playwatch_models.detector import Intervals
 from playwatch_models.registry import open_detector, shipped_model
 from playwatch_models.seasonal import SeasonalDetector
 
@@ -46,8 +45,8 @@ if TYPE_CHECKING:
     from playwatch_models.detector import Detector
 
 DETECTORS = ("shipped", "tails", *BASELINES)
-PAGES_A_WEEK = 0.25
-"""False pages a series that the alarm column allows: one in four weeks."""
+OPENS, ENDS, CALM_ROWS = 3.5, 2.0, 3
+"""The alarm column: once in 3,000 intervals by chance opens, calm for three ends."""
 
 
 class Panel:
@@ -105,41 +104,23 @@ def score(data: Path, out: Path, datasets: Sequence[str] | None, name: str) -> N
             metrics = np.stack(scores[first : first + width], axis=1)
             merged.append(agree(metrics) if width > 1 else metrics[:, 0])
             first += width
-        for one, found, alarm in zip(some, merged, decided(some, merged), strict=True):
+        for one, found in zip(some, merged, strict=True):
             path = out / one.dataset / f"{one.name}.npz"
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(path, score=found.astype(np.float32), alarm=alarm)
+            np.savez(path, score=found.astype(np.float32), alarm=decided(found))
 
 
-def decided(series: Sequence[Series], scores: Sequence[Floats]) -> list[NDArray[np.int8]]:
-    """Return where the product would have had an incident open."""
-    wholes = [Column(one, one.time_s, found) for one, found in zip(series, scores, strict=True)]
-    calls = replay(wholes, _decider)
-    return [(found == Call.BREACH).astype(np.int8) for found in calls]
-
-
-def _decider(step_s: int, columns: Sequence[Column]) -> Stepper:
-    """Return what decides on scores: a budget for each series."""
-    decider = Decider(Budget(PAGES_A_WEEK * len(columns), WEEK_S), step_s)
-    decider.resize(len(columns))
-
-    def step(_: int, intervals: Intervals) -> Floats:
-        n = len(intervals.group)
-        nothing = np.full(n, np.nan)
-        findings = Findings(
-            group=intervals.group,
-            at=intervals.at,
-            score=intervals.value,
-            expected=nothing,
-            low=nothing,
-            high=nothing,
-            is_upward=np.ones(n, np.bool_),
-            since_at=intervals.at,
-            evidence=(intervals.value > 0).astype(np.int8),
-        )
-        return decider.decide(findings).call.astype(np.float64)
-
-    return step
+def decided(score: Floats) -> NDArray[np.int8]:
+    """Return where an incident would be open: from `OPENS` until three rows stay below `ENDS`."""
+    alarm = np.zeros(len(score), np.int8)
+    calm = CALM_ROWS
+    for row in np.flatnonzero(score >= ENDS):
+        if alarm[row - 1] == 0 or row == 0:
+            calm = CALM_ROWS
+        if score[row] >= OPENS or calm < CALM_ROWS:
+            alarm[row : row + CALM_ROWS] = 1
+            calm = 0
+    return alarm
 
 
 def speed(groups: int, steps: int) -> dict[str, float]:
