@@ -88,7 +88,7 @@ def test_a_fault_pages_once_and_the_incident_explains_itself() -> None:
     assert cause.share > 0.95
     assert incident.summary == (
         "Playback failure percentage 8.25 % (normal is 0.4 to 1.6 %): 145 views affected,"
-        " 100 % of it in country=DE, cdn=fastly"
+        " 100 % of it in cdn=fastly, country=DE"
     )
 
 

@@ -237,8 +237,7 @@ class LearnedWatch:
         if waiting is None:
             return _NOTHING, turns
         self.reserve()
-        self.leaves.move_on(int(waiting.at.max()), learns=not self.open)
-        self.leaves.add(waiting.leaf, waiting.weight, waiting.views)
+        self.leaves.hear(waiting, learns=not self.open)
         is_touched = np.zeros(len(self.groups), np.bool_)
         for part in [waiting] if self.audience is None else self.audience.parts(waiting):
             samples = part.by_group(self.groups)

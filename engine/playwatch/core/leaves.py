@@ -17,8 +17,10 @@ from playwatch.core.series import NEVER, grown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-RECENT_S: Final = 180.0
-"""Half-life of the short memory."""
+    from playwatch.core.intake_buffer import Waiting
+
+RECENT_INTERVALS: Final = 3.0
+"""Half-life of the short memory: a fault must fill it soon after it was seen."""
 USUAL_S: Final = 86_400.0
 """Half-life of the long one."""
 
@@ -49,7 +51,7 @@ class LeafMemory:
     def __init__(self, interval_s: float, *, is_mean: bool) -> None:
         self._interval_ms = round(interval_s * 1000)
         self._is_mean = is_mean
-        self._recent_keep = 0.5 ** (interval_s / RECENT_S)
+        self._recent_keep = 0.5 ** (1 / RECENT_INTERVALS)
         self._usual_keep = 0.5 ** (interval_s / USUAL_S)
         self.number = NEVER
         self.recent_weight: NDArray[np.float64] = np.zeros(0)
@@ -74,6 +76,14 @@ class LeafMemory:
         """Add samples to the short memory."""
         np.add.at(self.recent_weight, leaf, weight)
         np.add.at(self.recent_views, leaf, views)
+
+    def hear(self, waiting: Waiting, *, learns: bool) -> None:
+        """Take samples interval by interval, so that a backlog is no moment of its own."""
+        numbers = waiting.at // self._interval_ms
+        for number in np.unique(numbers).tolist():
+            part = waiting.take(numbers == number)
+            self.move_on(number * self._interval_ms, learns=learns)
+            self.add(part.leaf, part.weight, part.views)
 
     def move_on(self, newest_at: int, *, learns: bool) -> None:
         """Let the memories fade up to a time.
@@ -107,6 +117,13 @@ class LeafMemory:
         -----
         A series that was hardly seen is expected to be as all of them together.
         """
+        recent, expected = self.parts(leaves)
+        beyond = recent - expected if is_upward else expected - recent
+        excess: NDArray[np.float64] = np.maximum(beyond, 0.0)
+        return excess
+
+    def parts(self, leaves: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each series had lately, and what is usual for it."""
         recent, views = self.recent_weight[:leaves], self.recent_views[:leaves]
         usual, usual_views = self.usual_weight[:leaves], self.usual_views[:leaves]
         if self._is_mean:
@@ -116,9 +133,7 @@ class LeafMemory:
         else:
             length = 1 / (1 - self._recent_keep)
             expected = usual / (self.usual_intervals[:leaves] + _PRIOR_INTERVALS) * length
-        beyond = recent - expected if is_upward else expected - recent
-        excess: NDArray[np.float64] = np.maximum(beyond, 0.0)
-        return excess
+        return recent, expected
 
     def weights(self, leaves: int) -> NDArray[np.float64]:
         """Return how much each series counted lately, whatever its values."""

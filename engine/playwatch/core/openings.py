@@ -14,12 +14,14 @@ import numpy as np
 
 from playwatch.core.anomaly import held, once_in_weeks
 from playwatch.core.anomaly_clerk import Explanation, anomaly_clerk
-from playwatch.core.attribution import causes_of
+from playwatch.core.attribution import causes_of, causes_of_failures
 from playwatch.core.casebook import Casebook
 from playwatch.core.incidents import Change
 from playwatch.core.kinship import heads_of
+from playwatch.core.metric_kinds import metric_class
 from playwatch.core.phases import Phase
 from playwatch.core.verdicts import Verdict
+from playwatch_models.classes import MetricClass
 
 if TYPE_CHECKING:
     from playwatch.core.anomaly_clerk import AnomalyClerk
@@ -55,6 +57,7 @@ class Openings:
         facts: GroupFacts,
     ) -> None:
         self._metric = metric
+        self._counts_failures = metric_class(metric) is MetricClass.RATIO
         self._installation = installation
         self._groups = groups
         self._leaves = leaves
@@ -129,13 +132,24 @@ class Openings:
             evidence=int(facts.evidence[group]),
             once_in_weeks=once_in_weeks(float(facts.rarity[group]), rule.window_s),
             hit=float(np.nan_to_num(facts.impact[group])),
-            causes=self._causes(group) if opens else (),
+            causes=self._causes(group) if opens and self._head(group) == group else (),
             related_to=head.id if opens and head is not None else "",
         )
         return anomaly_clerk(rule, condition, self._metric, self._installation, told)
 
     def _causes(self, group: int) -> tuple[Cause, ...]:
         leaves = self._groups.members(group)
+        if self._counts_failures:
+            recent, usual = self._leaves.parts(len(leaves))
+            found = causes_of_failures(
+                self._groups.codes,
+                recent / 100,
+                usual / 100,
+                leaves,
+                self._groups.breakdowns(group),
+            )
+            if found is not None:
+                return found
         excess = self._leaves.excess(len(leaves), is_upward=bool(self._facts.is_upward[group]))
         return causes_of(
             self._groups.codes,
