@@ -1,12 +1,12 @@
 """Measures the time from a publish to the PagerDuty request.
 
 A real mosquitto, the engine as its users run it (a process of its own, with its
-store on disk), and a receiver that stamps each request as it arrives. An
-independent client (aiomqtt) fills the engine with series, then breaches one of
-them at a time and lets it recover, and measures publish to request for trigger
-and resolve, at QoS 0 and at QoS 1.
+store on disk), and a receiver that stamps each request as it arrived. The engine is
+filled with series; then one of them at a time breaches and recovers, alone or
+while others are sampled at a rate, as a message of its own or among a thousand in
+columns.
 
-    .venv/bin/python benchmarks/detection_latency.py --series 1000 10000
+    .venv/bin/python benchmarks/detection_latency.py --series 1000 10000 100000
 
 Publisher, broker, engine and receiver share the machine, so the figures are
 those of a busy host. `results/detection_latency.json` keeps them.
@@ -17,267 +17,188 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import signal
-import socket
-import sys
+import random
 import tempfile
+import threading
 import time
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import aiomqtt
-from aiohttp import web
 from machine import described, keep, quantiles
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from surroundings import METRIC, Publisher, broker, engine, receiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
-TOPIC = "playwatch/samples/bench"
-METRIC = "playback_failure_percentage"
-KEY = "benchmarkbenchmarkbenchmark00000"
-CONFIG = """\
-mqtt:
-  url: mqtt://127.0.0.1:{broker}
-  subscriptions: [{{topic: "playwatch/samples/#", qos: 1}}]
-store: {{path: playwatch.db}}
-web: {{listen: "127.0.0.1:{web}"}}
-rules:
-  - {{name: failures, metric: {metric}, by: [video_title], window: 1s, trigger: "> 5"}}
-channels:
-  - {{name: oncall, service: pagerduty, integration_key: {key}, url: "{events}", rate_limit: none}}
-"""
+    from surroundings import Engine, Receiver
 
-
-class Receiver:
-    """Takes events, answers 202, and stamps when each request arrived."""
-
-    def __init__(self) -> None:
-        self._arrived: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
-
-    async def handle(self, request: web.Request) -> web.Response:
-        """Stamp one event."""
-        at = time.perf_counter()
-        event = await request.json()
-        await self._arrived.put((event["event_action"], at))
-        answer = {"status": "success", "message": "Event processed"}
-        return web.json_response({**answer, "dedup_key": event["dedup_key"]}, status=202)
-
-    async def next(self, action: str) -> float:
-        """Return when the next event of an action arrived."""
-        async with asyncio.timeout(30):
-            while True:
-                found, at = await self._arrived.get()
-                if found == action:
-                    return at
+ACTIONS = (("trigger", 50.0), ("resolve", 0.0))
+COLUMNS = 1000
+LOADS = (0, 20_000, 100_000)
 
 
 async def main() -> None:
-    """Measure each number of series and each QoS, print a table, keep the result."""
+    """Measure each number of series, QoS, load and payload; print a table, keep the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--breaches", type=int, default=100, help="per series count and QoS")
+    parser.add_argument("--series", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--breaches", type=int, default=100, help="per line of the table")
     parser.add_argument("--no-keep", action="store_true", help="only print")
     asked = parser.parse_args()
-    machine = described()
-    rows = []
+    machine, rows, dice = described(), [], random.Random(1)  # noqa: S311 - no secret
+    lines = [(0, 0, 1), (1, 0, 1), (1, 0, COLUMNS), *((1, load, 1) for load in LOADS[1:])]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for series in asked.series:
-            for qos in (0, 1):
-                task = progress.add_task(f"{series:,} series, QoS {qos}", total=asked.breaches)
-                rows.append(await measure(series, qos, asked.breaches, progress, task))
+            task = progress.add_task(f"{series:,} series", total=asked.breaches * len(lines))
+            with tempfile.TemporaryDirectory() as folder:
+                async with (
+                    broker(Path(folder)) as port,
+                    receiver() as (receiving, events),
+                    engine(Path(folder), port, events) as running,
+                ):
+                    with Publisher(port, 1, "fill") as publisher:
+                        await asyncio.to_thread(publisher.publish, good(series))
+                    await running.has("playwatch_samples_received_total", series)
+                    for qos, load, size in lines:
+
+                        def told() -> None:
+                            progress.advance(task)  # noqa: B023 - called in this turn only
+
+                        row = await measure(
+                            running,
+                            receiving,
+                            port,
+                            series,
+                            qos,
+                            load,
+                            size,
+                            asked.breaches,
+                            told,
+                            dice,
+                        )
+                        rows.append(row)
     show(rows)
     if not asked.no_keep:
         result = {"machine": machine, "breaches": asked.breaches, "rows": rows}
-        print(f"kept in {keep('detection_latency', result).relative_to(Path.cwd())}")
+        print(f"kept in {keep('detection_latency', result).name}")
 
 
 async def measure(
+    running: Engine,
+    receiving: Receiver,
+    port: int,
     series: int,
     qos: int,
+    load: int,
+    size: int,
     breaches: int,
-    progress: Progress,
-    task: Any,  # noqa: ANN401 - rich's id
+    told: Any,  # noqa: ANN401 - a call
+    dice: random.Random,
 ) -> dict[str, Any]:
     """Return the latencies of many breaches, one at a time, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            broker(Path(folder)) as port,
-            receiver() as (receiving, events),
-            engine(Path(folder), port, events) as (process, health),
-            aiomqtt.Client("127.0.0.1", port) as client,
-        ):
-            await fill(client, series)
-            await asyncio.to_thread(wait_for_samples, health, series)
-            cpu_before = cpu_seconds(process.pid)
-            latencies: dict[str, list[float]] = {"trigger": [], "resolve": []}
-            for number in range(breaches):
-                title = f"title-{number * 7919 % series}"
-                for action, value in (("trigger", 50.0), ("resolve", 0.0)):
-                    latency = await breach(client, receiving, title, value, qos, action)
-                    latencies[action].append(latency)
-                progress.advance(task)
-            cpu = cpu_seconds(process.pid) - cpu_before
+    latencies: dict[str, list[float]] = {"trigger": [], "resolve": []}
+    cpu = running.cpu_s()
+    with Publisher(port, qos, "breaches") as publisher, _loaded(port, series, load):
+        # A recovery stays in its window for a second: no title comes twice within that.
+        first = dice.randrange(series)
+        for number in range(first, first + breaches):
+            title = number * 7919 % (series // 2)
+            for action, value in ACTIONS:
+                payload, began = _breach(title, value, size, series), time.perf_counter()
+                sending = asyncio.get_running_loop().run_in_executor(
+                    None, publisher.publish, [payload]
+                )
+                arrived = await receiving.next(action)
+                await sending
+                latencies[action].append((arrived - began) * 1000)
+            told()
     return {
         "series": series,
         "qos": qos,
+        "load": f"{load:,} samples/s" if load else "",
+        "payload": "one sample" if size == 1 else f"columns of {size:,}",
         "trigger_ms": quantiles(latencies["trigger"]),
         "resolve_ms": quantiles(latencies["resolve"]),
-        "engine_cpu_ms_per_incident": round(cpu / breaches * 1000, 2),
+        "engine_cpu_ms_per_incident": round((running.cpu_s() - cpu) / breaches * 1000, 2),
     }
 
 
-async def breach(
-    client: aiomqtt.Client, receiving: Receiver, title: str, value: float, qos: int, action: str
-) -> float:
-    """Publish one sample and return the milliseconds until its event arrived.
+@contextmanager
+def _loaded(port: int, series: int, rate: int) -> Iterator[None]:
+    """Sample the other half of the series at a rate, in columns, while the context lasts."""
+    if not rate:
+        yield
+        return
+    ended = threading.Event()
+    payloads = list(good(series, series // 2))
+
+    def publish() -> None:
+        with Publisher(port, 0, "load") as publisher:
+            number, due = 0, time.perf_counter()
+            while not ended.is_set():
+                publisher.publish([payloads[number % len(payloads)]])
+                number, due = number + 1, due + min(COLUMNS, series // 2) / rate
+                ended.wait(max(0.0, due - time.perf_counter()))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def good(series: int, first: int = 0) -> Iterator[bytes]:
+    """Iterate over messages that bring one good sample of each series."""
+    for start in range(first, series, COLUMNS):
+        yield _columns([1.0] * min(COLUMNS, series - start), start, 1)
+
+
+def _breach(title: int, value: float, size: int, series: int) -> bytes:
+    """Return a message in which one series is bad, or good again, the others as they were.
 
     A recovery has to outweigh the breach that is still in the window, so it
     comes with many more views.
     """
-    views = 100 if action == "trigger" else 1_000_000
-    sample = {"metric": METRIC, "value": value, "views": views}
-    sample["dimensions"] = {"video_title": title}
-    payload = json.dumps(sample)
-    began = time.perf_counter()
-    publishing = asyncio.ensure_future(client.publish(TOPIC, payload, qos=qos))
-    arrived = await receiving.next(action)
-    await publishing
-    return (arrived - began) * 1000
+    views = 100 if value else 1_000_000
+    if size == 1:
+        names = {"video_title": f"title-{title}"}
+        return json.dumps(
+            {"metric": METRIC, "value": value, "views": views, "dimensions": names}
+        ).encode()
+    start = min(title, max(0, series - size))
+    values, weights = [1.0] * min(size, series), [1] * min(size, series)
+    values[title - start], weights[title - start] = value, views
+    return _columns(values, start, weights)
 
 
-async def fill(client: aiomqtt.Client, series: int) -> None:
-    """Publish one good sample for every series, in columns of a thousand."""
-    for start in range(0, series, 1000):
-        titles = range(start, min(start + 1000, series))
-        columns = {
-            "metric": METRIC,
-            "value": [1.0] * len(titles),
-            "views": 100,
-            "dimensions": [{"video_title": f"title-{number}"} for number in titles],
-        }
-        await client.publish(TOPIC, json.dumps(columns), qos=1)
-
-
-def wait_for_samples(health: str, series: int) -> None:
-    """Return once the engine has counted every series."""
-    import urllib.request  # noqa: PLC0415 - only here
-
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with urllib.request.urlopen(f"{health}/metrics", timeout=5) as answer:  # noqa: S310 - ours
-            if f"\nplaywatch_series {float(series)}" in answer.read().decode():
-                return
-        time.sleep(0.05)
-    message = f"the engine did not take {series} series within a minute"
-    raise TimeoutError(message)
-
-
-@asynccontextmanager
-async def broker(folder: Path) -> AsyncIterator[int]:
-    """Run a mosquitto with its store in a folder; yield its port."""
-    port = free_port()
-    config = folder / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 1000\n"
-        "max_queued_messages 100000\nset_tcp_nodelay true\n"
-    )
-    process = await asyncio.create_subprocess_exec(
-        "mosquitto", "-c", str(config), stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await asyncio.to_thread(wait_for_port, port)
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@asynccontextmanager
-async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
-    """Serve a receiver; yield it with its URL."""
-    receiving = Receiver()
-    app = web.Application()
-    app.router.add_post("/v2/enqueue", receiving.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield receiving, f"http://127.0.0.1:{runner.addresses[0][1]}/v2/enqueue"
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def engine(
-    folder: Path, broker_port: int, events: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run the engine as a process of its own; yield it with the address of its metrics."""
-    web_port = free_port()
-    config = folder / "playwatch.yaml"
-    config.write_text(
-        CONFIG.format(broker=broker_port, web=web_port, metric=METRIC, key=KEY, events=events)
-    )
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("playwatch")),
-        "run",
-        "-c",
-        str(config),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-    async for line in process.stderr:
-        if b"subscribed" in line:
-            break
-    reading = asyncio.create_task(process.stderr.read())
-    try:
-        yield process, f"http://127.0.0.1:{web_port}"
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await process.wait()
-        await reading
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for_port(port: int) -> None:
-    """Return once somebody listens on a port."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    message = f"nobody listens on port {port}"
-    raise TimeoutError(message)
+def _columns(value: list[float], start: int, views: int | list[int]) -> bytes:
+    titles = range(start, start + len(value))
+    columns = {
+        "metric": METRIC,
+        "value": value,
+        "views": views,
+        "dimensions": [{"video_title": f"title-{number}"} for number in titles],
+    }
+    return json.dumps(columns).encode()
 
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the result as a table."""
-    table = Table("series", "QoS", "what", "median ms", "p99 ms", "largest ms", "engine CPU ms")
+    names = ("series", "QoS", "load", "payload", "what", "median ms", "p99 ms", "largest ms")
+    table = Table(*names, "CPU ms")
     for row in rows:
         for what in ("trigger", "resolve"):
             figures = row[f"{what}_ms"]
             table.add_row(
                 f"{row['series']:,}",
                 str(row["qos"]),
+                row["load"],
+                row["payload"],
                 what,
                 f"{figures['median']:.1f}",
                 f"{figures['p99']:.1f}",

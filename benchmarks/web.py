@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from detection_latency import METRIC, broker, fill, wait_for_samples
+from detection_latency import good
 from machine import described, keep, quantiles
+from surroundings import METRIC, Publisher, broker
 
 from playwatch.app import running
 from playwatch.config.load import load_config
@@ -187,6 +188,15 @@ async def ready(url: str) -> None:
             await asyncio.sleep(0.05)
 
 
+async def counted(url: str, series: int) -> None:
+    """Wait until the engine knows every series."""
+    async with aiohttp.ClientSession(url) as session, asyncio.timeout(60):
+        text = ""
+        while f"\nplaywatch_series {float(series)}" not in text:
+            async with session.get("/metrics") as answer:
+                text = await answer.text()
+
+
 async def cpu_s(session: aiohttp.ClientSession) -> float:
     """Return the processor time that the engine has spent."""
     async with session.get("/metrics") as answer:
@@ -200,8 +210,6 @@ async def cpu_s(session: aiohttp.ClientSession) -> float:
 
 async def main(series: int, incidents: int, times: int) -> None:
     """Measure, print and keep the result."""
-    import aiomqtt  # noqa: PLC0415 - only here
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with broker(folder) as port:
@@ -217,9 +225,9 @@ async def main(series: int, incidents: int, times: int) -> None:
             try:
                 url = await asyncio.to_thread(ours.recv)
                 await ready(url)
-                async with aiomqtt.Client("127.0.0.1", port) as client:
-                    await fill(client, series)
-                await asyncio.to_thread(wait_for_samples, url, series)
+                with Publisher(port, 1) as publisher:
+                    await asyncio.to_thread(publisher.publish, good(series))
+                await counted(url, series)
                 # By now every group has been read once for the pages.
                 await asyncio.sleep(series / 4096 + 2)
                 paths = await measured(url, times)

@@ -1,0 +1,121 @@
+"""Write the README's table of figures: ``python benchmarks/readme_table.py [--check]``.
+
+Every line comes from a file in `results/` and names it; nobody types a figure.
+`--check` only says whether the README holds what the files say.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from machine import RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN = "<!-- figures: benchmarks/readme_table.py -->"
+END = "<!-- end of figures -->"
+
+
+def main() -> int:
+    """Put the table in its place, or say whether it is there."""
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    written = f"{before}{BEGIN}\n{table()}{END}{after}"
+    if "--check" in sys.argv:
+        return int(written != text)
+    README.write_text(written)
+    return 0
+
+
+def table() -> str:
+    """Return the table as Markdown."""
+    lines = ["| what | measured | to reach | from |", "|---|---|---|---|"]
+    for name, rows in SOURCES.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            result = json.loads(path.read_text())
+            commit = result.get("machine", {}).get("commit", "")
+            source = f"`results/{name}.json` at `{commit}`"
+            lines += [
+                f"| {what} | {found} | {goal} | {source} |" for what, found, goal in rows(result)
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _latency(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for row in result["rows"]:
+        extra = "".join(f", {row[name]}" for name in ("load", "payload") if row[name])
+        what = f"publish to PagerDuty's request, {row['series']:,} series, QoS {row['qos']}{extra}"
+        figures = row["trigger_ms"]
+        found = f"{figures['median']:.1f} ms median, {figures['p99']:.1f} ms p99"
+        yield what, found, "< 10 ms, < 50 ms"
+
+
+def _peers(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    ours, theirs = (result["rows"][name]["trigger"] for name in ("playwatch", "prometheus"))
+    yield (
+        "the same breach: Playwatch, and Prometheus with Alertmanager at a second",
+        f"{ours['median']:.1f} ms, and {theirs['median']:,.0f} ms",
+        "",
+    )
+
+
+def _throughput(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    goals = {
+        "one sample, QoS 0": ("cpu_us_a_message", "<= 12"),
+        "one sample, QoS 1": ("cpu_us_a_message", "<= 22"),
+        "columns of 1,000": ("cpu_us_a_sample", "<= 0.5"),
+        "packed, 10,000": ("cpu_us_a_sample", "<= 0.1"),
+    }
+    for row in result["rows"]:
+        if row["encoding"] in goals and not row["with_model"]:
+            figure, goal = goals[row["encoding"]]
+            what = f"CPU of a {'message' if 'message' in figure else 'sample'}, {row['encoding']}"
+            lost = "nothing lost" if not row["lost"] else f"{row['lost']:.0f} lost"
+            rate = f"{row['samples_a_second']:,.0f} samples/s, {lost}"
+            yield what, f"{row[figure]:.2f} µs ({rate})", f"{goal} µs"
+
+
+def _growth(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for row in result["rows"]:
+        if row["rules"] == 1 and row["series"] >= 100_000:  # noqa: PLR2004 - the large ones
+            what = f"{row['series']:,} series: memory each, a sample, start"
+            found = (
+                f"{row['memory_bytes']:,} bytes, {row['sample_us']:.2f} µs, {row['start_s']:.1f} s"
+            )
+            yield what, found, "< 1,000 bytes; start of 100,000 < 2 s"
+    exponents = result["exponents"]["series"]
+    yield (
+        "exponent of growth with series: a sample, memory",
+        f"{exponents['sample_us']:.2f}, {exponents['memory_bytes']:.2f}",
+        "<= 1",
+    )
+
+
+def _recovery(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    rows = result["rows"]
+    what = (
+        f"`kill -9` to right again, {result['series']:,} series, {result['incidents']:,} incidents"
+    )
+    wrong = rows["triggers_too_many"]["largest"] + rows["left_open"]["largest"]
+    found = f"{rows['right_s']['median']:.1f} s, {wrong:.0f} pages too many or left open"
+    yield what, found, ""
+
+
+SOURCES: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str, str]]]] = {
+    "detection_latency": _latency,
+    "against_peers": _peers,
+    "throughput": _throughput,
+    "growth": _growth,
+    "recovery": _recovery,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
