@@ -32,6 +32,11 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own 
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
+MOST_SOURCES = 200
+"""How many sources have gaps of their own in the metrics; a publisher invents any number."""
+OTHER_SOURCES = "other"
+"""Stands for the sources beyond that."""
+
 _LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
@@ -79,9 +84,12 @@ class Telemetry:
         )
         self.sequence_gaps = Counter(
             "playwatch_sequence_gaps_total",
-            "Sequence numbers that never arrived, over all sources.",
+            "Sequence numbers that never arrived, by the source that samples name.",
+            ["source"],
             registry=registry,
         )
+        self.sequence_gaps.labels(OTHER_SOURCES)
+        self._gap_sources: set[str] = set()
         self.messages_received = Counter(
             "playwatch_messages_received_total",
             "Messages received from a source.",
@@ -90,8 +98,8 @@ class Telemetry:
         )
         self.messages_dropped = Counter(
             "playwatch_messages_dropped_total",
-            "QoS 0 messages dropped because the backlog was full.",
-            ["source"],
+            "QoS 0 messages dropped, by which limit of the backlog was reached.",
+            ["source", "reason"],
             registry=registry,
         )
         self.messages_retained = Counter(
@@ -103,6 +111,12 @@ class Telemetry:
         self.queue_length = Gauge(
             "playwatch_queue_length",
             "Messages that have arrived and wait to be read.",
+            ["source"],
+            registry=registry,
+        )
+        self.queue_wait = Gauge(
+            "playwatch_queue_wait_seconds",
+            "How long the oldest message of the last read had waited to be read.",
             ["source"],
             registry=registry,
         )
@@ -200,6 +214,15 @@ class Telemetry:
             "playwatch_build_info", "The version that runs.", ["version"], registry=registry
         )
         self.build.labels(__version__).set(1)
+
+    def count_gaps(self, source: str, count: int) -> None:
+        """Count numbers that a source never sent; the 201st source and later ones together."""
+        if source not in self._gap_sources:
+            if len(self._gap_sources) >= MOST_SOURCES:
+                source = OTHER_SOURCES
+            else:
+                self._gap_sources.add(source)
+        self.sequence_gaps.labels(source).inc(count)
 
     def tell_rules(self, states: Callable[[], Iterable[RuleState]]) -> None:
         """Tell at each scrape how many groups of each rule are in which state."""

@@ -136,7 +136,8 @@ async def test_a_full_backlog_drops_and_counts_qos_0_only(
             messages = await read(source, 15)
 
     assert payloads(messages[10:]) == [payload for _, payload in numbered(5, first=30)]
-    assert f'dropped_total{{source="{source.name}"}} 20.0' in telemetry.exposition().decode()
+    counted = f'dropped_total{{reason="backlog_messages",source="{source.name}"}} 20.0'
+    assert counted in telemetry.exposition().decode()
     said = [record.message for record in caplog.records if "dropped" in record.message]
     assert len(said) == 1
     assert said[0].startswith(f"{source.name}: 10 messages wait to be read")

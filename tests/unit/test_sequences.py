@@ -64,6 +64,19 @@ def test_a_jump_counts_every_number_it_skipped(jump: int) -> None:
     assert tracker.gaps == jump - 1
 
 
+def test_gaps_are_told_once_by_source() -> None:
+    tracker = SequenceTracker(window=16, patience=4)
+    for source, step in (("a", 1), ("b", 2), ("c", 3)):
+        for number in range(0, 30, step):
+            tracker.admit(source, number)
+
+    told = tracker.take_gaps()
+    assert set(told) == {"b", "c"}
+    assert told["c"] > told["b"]
+    assert sum(told.values()) == tracker.gaps
+    assert tracker.take_gaps() == {}
+
+
 def test_numbers_before_the_first_one_heard_are_no_gaps() -> None:
     tracker = SequenceTracker(window=16, patience=4)
 

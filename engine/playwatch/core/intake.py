@@ -48,6 +48,8 @@ class Intaken:
         Samples dropped because their source and number were seen before.
     gaps
         Sequence numbers found missing.
+    gaps_by_source
+        The same, by the source that had numbered its messages.
     heard
         Every topic that brought a message, with the sources named there.
     """
@@ -59,6 +61,7 @@ class Intaken:
     repeated: int
     gaps: int
     heard: Mapping[str, Collection[str]] = field(default_factory=dict)
+    gaps_by_source: Mapping[str, int] = field(default_factory=dict)
 
 
 class Intake:
@@ -130,7 +133,7 @@ class Intake:
         self._repeated = 0
         self._has_left_out = False
         self._sources: set[tuple[str, str]] = set()
-        self._gaps_before = self._sequences.gaps
+        self._sequences.take_gaps()
 
     def message(self, topic: str, codec: str) -> None:
         """Start a message: what follows came on this topic, in this format."""
@@ -215,14 +218,16 @@ class Intake:
         """
         self._count(self._in_parts + len(self._rows))
         batch = self._checked(self._whole())
+        gaps = self._sequences.take_gaps()
         intaken = Intaken(
             batch,
             self._received,
             self._rejected,
             tuple(self._rejections),
             self._repeated,
-            self._sequences.gaps - self._gaps_before,
+            sum(gaps.values()),
             self._heard(),
+            gaps,
         )
         self.begin(self.arrived)
         return intaken

@@ -79,6 +79,7 @@ class SequenceTracker:
         self._limit = limit
         self._mask = (1 << window) - 1
         self._sources: OrderedDict[str, _Heard] = OrderedDict()
+        self._fresh: dict[str, int] = {}
         self.gaps = 0
 
     def __len__(self) -> int:
@@ -107,18 +108,23 @@ class SequenceTracker:
             ahead = -self._window
         if ahead > 0:
             if ahead > self._patience or heard.seen != self._mask:
-                self._settle(heard, seq - self._patience)
+                self._settle(source, heard, seq - self._patience)
             heard.seen = (heard.seen << ahead | 1) & self._mask if ahead < self._window else 1
             heard.highest = seq
             return True
         if ahead <= -self._window:
-            self._settle(heard, heard.highest)
+            self._settle(source, heard, heard.highest)
             self._sources[source] = _Heard(seq, seq)
             return True
         bit = 1 << -ahead
         is_new = not heard.seen & bit
         heard.seen |= bit
         return is_new
+
+    def take_gaps(self) -> dict[str, int]:
+        """Return by source how many numbers were found missing since the last call."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
 
     def state(self) -> list[SourceState]:
         """Return what is remembered as plain data, least recently heard first.
@@ -151,7 +157,7 @@ class SequenceTracker:
             sources.popitem(last=False)
         self._sources = sources
 
-    def _settle(self, heard: _Heard, upto: int) -> None:
+    def _settle(self, source: str, heard: _Heard, upto: int) -> None:
         """Count the numbers up to one, not settled before, that were never seen."""
         since = max(heard.highest - self._patience, heard.first) + 1
         expected = upto - since + 1
@@ -161,4 +167,7 @@ class SequenceTracker:
         newest = min(upto, heard.highest)
         known = max(newest - since + 1, 0)
         came = (heard.seen >> (heard.highest - newest)) & ((1 << known) - 1)
-        self.gaps += expected - came.bit_count()
+        missing = expected - came.bit_count()
+        if missing:
+            self.gaps += missing
+            self._fresh[source] = self._fresh.get(source, 0) + missing

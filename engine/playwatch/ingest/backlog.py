@@ -38,6 +38,13 @@ class Backlog:
         """Return how many messages wait."""
         return len(self._messages)
 
+    @property
+    def reached(self) -> str:
+        """Which limit is reached: ``backlog_messages``, ``backlog_bytes``; empty for none."""
+        if len(self._messages) >= self._limit:
+            return "backlog_messages"
+        return "backlog_bytes" if self._bytes >= self._limit_bytes else ""
+
     def add(self, message: Message, receipt: asyncio.Future[int] | None = None) -> bool:
         """Append a message; return False when it had to be dropped.
 
@@ -51,7 +58,7 @@ class Backlog:
             until it is acknowledged.
         """
         if receipt is None:
-            if len(self._messages) >= self._limit or self._bytes >= self._limit_bytes:
+            if self.reached:
                 return False
         else:
             self._held_at.append(len(self._messages))

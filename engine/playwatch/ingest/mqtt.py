@@ -10,6 +10,7 @@ from playwatch.errors import BrokerError
 from playwatch.ingest.backlog import Backlog
 from playwatch.ingest.connection import REFUSED, Connection
 from playwatch.ingest.endpoint import Endpoint
+from playwatch.ingest.overload import Overload
 from playwatch.ingest.rate import RateWatch
 from playwatch.ingest.topics import matches
 from playwatch.ports import Arrivals, Message
@@ -84,9 +85,9 @@ class MqttSource:
         if rate_warning is None and settings.embedded:
             rate_warning = EMBEDDED_RATE
         self._rate = RateWatch(self.name, clock, rate_warning)
+        self._overload = Overload(self.name, clock, telemetry)
 
         self._received = telemetry.messages_received.labels(self.name)
-        self._dropped = telemetry.messages_dropped.labels(self.name)
         self._retained = telemetry.messages_retained.labels(self.name)
         self._connected = telemetry.connected.labels(self.name)
 
@@ -94,11 +95,10 @@ class MqttSource:
         telemetry.queue_length.labels(self.name).set_function(lambda: len(self._backlog))
         self._arrived = asyncio.Event()
         self._fresh = 0
+        self._oldest_ms = 0
         self._codecs: dict[str | bytes, str | None] = {}
         self._acknowledged: asyncio.Future[int] | None = None
         self._is_subscribed = False
-        self._is_dropping = False
-        self._has_dropped = False
         self._knows_stray = False
         self._trouble = ""
         self._brief = 0
@@ -124,7 +124,7 @@ class MqttSource:
             self._arrived.clear()
             await self._arrived.wait()
         self._flush()
-        self._is_dropping, self._has_dropped = self._has_dropped, False
+        self._overload.read(self._clock.monotonic_ms() - self._oldest_ms)
         return self._backlog.take()
 
     async def run(self) -> None:
@@ -213,6 +213,8 @@ class MqttSource:
         assert acknowledged is not None  # noqa: S101 - set before the first message
         self._fresh += 1
         if self._fresh == 1:
+            if not len(self._backlog):
+                self._oldest_ms = self._clock.monotonic_ms()
             acknowledged.get_loop().call_soon(self._flush)
         if is_retained:
             self._retained.inc()
@@ -228,7 +230,7 @@ class MqttSource:
         message = Message(topic, payload, codec)
         if qos == 0:
             if not self._backlog.add(message):
-                self._drop()
+                self._overload.drop(self._backlog.reached, len(self._backlog))
             return acknowledged
         receipt = acknowledged.get_loop().create_future()
         self._backlog.add(message, receipt)
@@ -261,18 +263,6 @@ class MqttSource:
             self._codecs.clear()
         self._codecs[topic] = codec
         return codec
-
-    def _drop(self) -> None:
-        """Count a dropped message; say so when it is the first."""
-        self._dropped.inc()
-        if not self._is_dropping and not self._has_dropped:
-            log.warning(
-                "%s: %d messages wait to be read, more than the engine can follow: messages of"
-                " QoS 0 are dropped",
-                self.name,
-                len(self._backlog),
-            )
-        self._has_dropped = True
 
     def _set_subscribed(self, *, state: bool) -> None:
         self._is_subscribed = state

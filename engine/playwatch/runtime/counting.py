@@ -19,8 +19,8 @@ def count_read(telemetry: Telemetry, intaken: Intaken, step: Step, now: Instant)
         telemetry.samples_rejected.labels(reason.value).inc(count)
     if intaken.repeated:
         telemetry.samples_repeated.inc(intaken.repeated)
-    if intaken.gaps:
-        telemetry.sequence_gaps.inc(intaken.gaps)
+    for source, count in intaken.gaps_by_source.items():
+        telemetry.count_gaps(source, count)
     if step.late:
         telemetry.samples_late.inc(step.late)
     if len(intaken.batch):

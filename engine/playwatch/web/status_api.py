@@ -67,7 +67,7 @@ class StatusApi:
             },
             repeated=round(self._count("playwatch_samples_repeated_total")),
             late=round(self._count("playwatch_samples_late_total")),
-            gaps=round(self._count("playwatch_sequence_gaps_total")),
+            gaps=round(sum(self._counts("playwatch_sequence_gaps_total").values())),
             newest_at=moment(round(newest * 1000)) if newest else None,
             lag_s=self._count("playwatch_ingest_lag_seconds") if newest else None,
         )

@@ -68,7 +68,7 @@ class StatusPage:
             ),
             ("late", f"{self._count('playwatch_samples_late_total'):,.0f}"),
             ("repeated", f"{self._count('playwatch_samples_repeated_total'):,.0f}"),
-            ("gaps", f"{self._count('playwatch_sequence_gaps_total'):,.0f}"),
+            ("gaps", f"{sum(self._counts('playwatch_sequence_gaps_total').values()):,.0f}"),
         ]
         return Page(
             "status.html.j2",
@@ -106,9 +106,9 @@ class StatusPage:
         return self._telemetry.registry.get_sample_value(name) or 0.0
 
     def _counts(self, name: str) -> dict[str, float]:
-        """Return a counter by the value of its one label, the greatest first."""
+        """Return a counter by the values of its labels, the greatest first."""
         found = {
-            next(iter(sample.labels.values()), ""): sample.value
+            " ".join(sample.labels.values()): sample.value
             for family in self._telemetry.registry.collect()
             for sample in family.samples
             if sample.name == name
