@@ -50,7 +50,7 @@ def table() -> str:
 
 def _latency(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for row in result["rows"]:
-        extra = "".join(f", {row[name]}" for name in ("load", "payload") if row[name])
+        extra = "".join(f", {row[name]}" for name in ("load", "payload") if row.get(name))
         what = f"publish to PagerDuty's request, {row['series']:,} series, QoS {row['qos']}{extra}"
         figures = row["trigger_ms"]
         found = f"{figures['median']:.1f} ms median, {figures['p99']:.1f} ms p99"

@@ -37,7 +37,7 @@ def long_table_of(folder: Path) -> str:
     path = folder / "long.csv"
     rows = [
         f"2026-11-{day:02}T{hour:02}:{minute:02}:{second:02}Z,{METRIC},1,100,DE"
-        for day in range(1, 15)
+        for day in range(1, 29)
         for hour in range(24)
         for minute in range(60)
         for second in range(0, 60, 10)
