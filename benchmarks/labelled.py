@@ -1,8 +1,9 @@
 """Labelled series on disk, run through detectors strictly online.
 
-Layout: ``DIR/index.csv`` names them; ``DIR/<dataset>/<series>.npz`` holds ``t0`` (epoch
-seconds), ``dt`` (seconds since the row before), ``v`` (one value a row, or a column for
-each metric) and labels ``y``, which only the trainer reads.
+Layout: ``DIR/index.csv`` names them (without it, every file is one);
+``DIR/<dataset>/<series>.npz`` holds ``t0`` (epoch seconds), ``dt`` (seconds since the
+row before), ``v`` (one value a row, or a column for each metric) and labels ``y``,
+which only the trainer reads.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from playwatch_models.detector import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -68,23 +69,35 @@ class Column:
     views: Floats | None = None
 
 
-def read_index(data: Path, datasets: Sequence[str] | None) -> Iterable[Series]:
-    """Yield the series of some data sets, or of all."""
-    with (data / "index.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            if datasets and row["dataset"] not in datasets:
-                continue
-            with np.load(data / row["dataset"] / f"{row['series']}.npz") as found:
-                time_s = int(found["t0"]) + np.cumsum(found["dt"].astype(np.int64))
-                values = found["v"].astype(np.float64)
-            yield Series(
-                row["dataset"],
-                row["series"],
-                int(row["step_s"]),
-                int(row["eval_from"]),
-                time_s,
-                values if values.ndim > 1 else values[:, None],
-            )
+def read_index(data: Path, datasets: Sequence[str] | None) -> Iterator[Series]:
+    """Yield the series of some data sets, or of all; without an index, every file there is."""
+    for row in _listed(data):
+        if datasets and row["dataset"] not in datasets:
+            continue
+        with np.load(data / row["dataset"] / f"{row['series']}.npz") as found:
+            steps = found["dt"].astype(np.int64)
+            values = found["v"].astype(np.float64)
+            time_s = int(found["t0"]) + np.cumsum(steps)
+        # What an engine knows after its first rows.
+        usual_s = int(np.median(steps[1:100])) if len(steps) > 1 else 60
+        yield Series(
+            row["dataset"],
+            row["series"],
+            int(row.get("step_s") or usual_s),
+            int(row.get("eval_from") or time_s[0]),
+            time_s,
+            values if values.ndim > 1 else values[:, None],
+        )
+
+
+def _listed(data: Path) -> Iterator[dict[str, str]]:
+    index = data / "index.csv"
+    if index.exists():
+        with index.open(newline="") as file:
+            yield from csv.DictReader(file)
+        return
+    for path in sorted(data.glob("*/*.npz")):
+        yield {"dataset": path.parent.name, "series": path.stem}
 
 
 def labels_of(data: Path, series: Series) -> NDArray[np.bool_]:
