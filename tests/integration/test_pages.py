@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
+from playwatch.core.deliveries import Changes
+from playwatch.core.incidents import Cause, Status
+from playwatch.core.rules import AlertType
+from playwatch.store.sqlite import SqliteStore
 from playwatch.web.pages.site import NAV
 from tests.fakes import HandClock
 from tests.integration.test_engine import ready, sample, send, settings_in, soon
+from tests.kit.stores import T0, an_incident
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -119,6 +127,56 @@ async def test_an_incident_is_listed_and_told_in_full(engine: Engine, clock: Han
     assert "<time datetime=" in told
     _, rules = await page(engine, "/rules")
     assert "4 beyond" in rules
+
+
+async def test_an_anomaly_is_explained_in_full(tmp_path: Path, clock: HandClock) -> None:
+    settings = settings_in(tmp_path)
+    await keep_anomalies(settings.store.path)
+    async with ready(settings, clock) as engine:
+        status, told = await page(engine, "/incidents/head")
+        _, follower = await page(engine, "/incidents/follower")
+
+    words = " ".join(unescape(re.sub(r"<[^>]*>", " ", told)).split())
+    assert status == 200
+    assert (Outline(told).open, Outline(told).mismatched) == ([], [])
+    for said in (
+        "Observed 8.25 % over 1,000 views, when it opened",
+        "Expected 1 % normal is 0.4 to 1.6 %",
+        "Beyond that since 15 Jan 07:58:00",
+        "Evidence more than chance explains, over a few intervals",
+        "By chance about once in 14 weeks for this group",
+        "Hit beyond normal 145 views, 4,350 an hour",
+        "Where it comes from 83 % in cdn\u200a=\u200afastly",
+        "Has the same cause country\u200a=\u200aSE told with this one, once",
+        "with what was expected (dashed) and what was normal (the band) when it opened",
+    ):
+        assert " ".join(said.split()) in words, said
+    assert '<a href="../incidents/head"><code>head</code></a>, which was told instead' in follower
+
+
+async def keep_anomalies(path: Path) -> None:
+    """Keep an anomaly that has ended, and one of the same cause."""
+    head = an_incident(
+        "head",
+        alert_type=AlertType.ANOMALY,
+        measured_value=8.25,
+        bound="normal is 0.4 to 1.6 %",
+        expected=1.0,
+        expected_low=0.4,
+        expected_high=1.6,
+        evidence="burst",
+        once_in_weeks=14.2,
+        causes=(Cause(0.83, (("cdn", "fastly"),)),),
+        affected_viewers=145,
+    ).ended(Status.CLOSED, reason="normal again", resolved_at=T0, ended_at=T0, value=1.0)
+    follower = replace(
+        head, id="follower", breakdowns=(("country", "SE"),), related_to="head", causes=()
+    )
+    store = await SqliteStore.open(path)
+    try:
+        await store.commit(Changes([head, follower], []))
+    finally:
+        await store.close()
 
 
 async def test_filters_find_and_leave_out(engine: Engine) -> None:

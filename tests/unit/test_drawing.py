@@ -6,7 +6,8 @@ import math
 from xml.etree import ElementTree as ET
 
 from playwatch.core.rules import Severity
-from playwatch.web.pages.drawing import Bar, sparkline, timeline
+from playwatch.web.chart import Chart
+from playwatch.web.pages.drawing import Bar, plot, sparkline, timeline
 
 HOUR_MS = 3_600_000
 
@@ -59,3 +60,25 @@ def test_a_sparkline_of_one_value_is_nothing() -> None:
 def test_a_sparkline_of_equal_values_stays_in_its_box() -> None:
     for values in ([0.0, 0.0], [5.0, 5.0], [-1.0, -1.0], [1e300, -1e300]):
         assert "nan" not in sparkline(values, [math.inf])
+
+
+def test_a_plot_holds_the_band_what_was_expected_and_every_value() -> None:
+    chart = Chart(
+        times=[0, 60_000],
+        values=[1.0, 8.0],
+        from_at=0,
+        until_at=60_000,
+        bounds=[],
+        resolve=None,
+        shades=[],
+        band=(0.5, 1.5),
+        expected=1.0,
+    )
+    root = ET.fromstring(plot(chart, "%"))  # noqa: S314 - made here
+
+    band = root.find("rect[@class='band']")
+    line = root.find("line[@class='expected']")
+    assert band is not None
+    assert line is not None
+    top, height = float(band.attrib["y"]), float(band.attrib["height"])
+    assert top < float(line.attrib["y1"]) < top + height

@@ -37,8 +37,8 @@ class Chart:
         Limits with their severity.
     resolve
         The limit below which it is over; None for none.
-    band
-        The learned band, low and high; None for none.
+    band, expected
+        The learned band, low and high, and its middle; None for none.
     """
 
     times: Sequence[int]
@@ -49,6 +49,7 @@ class Chart:
     resolve: float | None
     shades: Sequence[Shade]
     band: tuple[float, float] | None = None
+    expected: float | None = None
 
 
 def changing(chart: Chart) -> dict[str, Any]:

@@ -92,6 +92,8 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
     if chart.band is not None:
         low, high = chart.band
         plot.add_layout(BoxAnnotation(bottom=low, top=high, fill_color=_BAND, fill_alpha=0.14))
+    if chart.expected is not None:
+        plot.add_layout(_limit(chart.expected, _BAND, "dashed"))
     values = ColumnDataSource({"x": list(chart.times), "y": list(chart.values)}, name="values")
     line = plot.line("x", "y", source=values, line_color=colour, line_width=1.6)
     for limit, severity in chart.bounds:
@@ -137,6 +139,7 @@ def _range(chart: Chart) -> Range1d:
     shown = [value for value in chart.values if math.isfinite(value)]
     shown += [limit for limit, _ in chart.bounds]
     shown += [edge for edge in chart.band or () if math.isfinite(edge)]
+    shown += [] if chart.expected is None else [chart.expected]
     low, high = min(shown, default=0.0), max(shown, default=1.0)
     low = 0.0 if 0 <= low < (high / 2) else low
     air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0

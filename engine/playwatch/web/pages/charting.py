@@ -102,4 +102,5 @@ def _incident_chart(
         resolve=known.resolve.limit if known else None,
         shades=[Shade(incident.started_at, end_at, incident.severity)],
         band=band,
+        expected=incident.expected,
     )

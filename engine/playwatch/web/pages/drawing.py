@@ -175,7 +175,8 @@ def plot(chart: Chart, unit: str = "") -> Markup:
     """Return a chart that needs no script: the line, its bounds, its band, its incidents."""
     bounds = [limit for limit, _ in chart.bounds]
     known = [value for value in chart.values if math.isfinite(value)]
-    edges = [*bounds, *(chart.band or ())]
+    expected = [] if chart.expected is None else [chart.expected]
+    edges = [*bounds, *expected, *(chart.band or ())]
     high = max([*known, *edges], default=1.0)
     low = min([0.0 if min(known, default=0.0) >= 0 else min(known), *edges])
     frame = Frame(chart.from_at, chart.until_at, low, high + (high - low) * 0.06)
@@ -196,6 +197,7 @@ def plot(chart: Chart, unit: str = "") -> Markup:
         )
     parts += [_level(frame, value, unit, "grid") for value in (low, high)]
     parts += [_level(frame, value, unit, "bound") for value in bounds]
+    parts += [_level(frame, value, unit, "expected") for value in expected]
     parts += [_moment(frame, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     pairs = zip(chart.times, chart.values, strict=True)
     parts.append(Markup('<path class="line" d="{}"/>').format(_line(frame, pairs)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 from playwatch.core.decisions import RemarkKind
+from playwatch.core.explained import explained
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import AlertType, Severity
@@ -126,15 +127,18 @@ class IncidentPages:
             raise _unknown()
         incident = story.incident
         chart = await self._charts.chart(incident, self._readings.rule(incident.rule))
+        others = await self._others(incident)
         return Page(
             "incident.html.j2",
             incident.rule,
             {
                 "incident": incident,
                 "told": _told(story),
+                "why": explained(incident),
                 "story": story,
                 "record": _record(story),
-                "others": await self._others(incident),
+                "others": others,
+                "same": [one for one in others if one.related_to == incident.id],
                 "plot": plot(chart, incident.unit) if chart.times else "",
             },
             has_chart=True,
