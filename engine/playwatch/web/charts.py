@@ -1,8 +1,9 @@
-"""Charts: values over time with bounds and incidents; the only owner of bokeh."""
+"""Charts: values over time with bounds and incidents, curves; the only owner of bokeh."""
 
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from bokeh.embed import components, json_item
@@ -17,6 +18,8 @@ from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
+from playwatch.web.curves import Curves
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _COLOURS = {"info": "#5b8def", "warning": "#e8a33d", "error": "#e06c3b", "critical": "#cf3a3a"}
 _LINE = "#2b5c8a"
 _GREY = "#6a737d"
+_HUES = ("#2b5c8a", "#1d7044")
 _BAND = "#1d7044"
 _NIGHT = "#192028"
 _MOON = "#7db8ee"
@@ -49,17 +53,18 @@ def inline_script() -> str:
     return "\n".join(resources.js_raw)
 
 
-def embedded(charts: Sequence[Chart]) -> tuple[str, list[str]]:
+def embedded(charts: Sequence[Chart | Curves]) -> tuple[str, list[str]]:
     """Return one script for some charts, and the place of each in the page.
 
     Notes
     -----
-    Charts hold numbers only, no names: those stand in the page around them,
-    where they are escaped.
+    Charts hold numbers and labels of ours, no names that others gave: those
+    stand in the page around them, where they are escaped.
     """
     if not charts:
         return "", []
-    script, places = components([_drawn(chart) for chart in charts])
+    drawn = [_curved(one) if isinstance(one, Curves) else _drawn(one) for one in charts]
+    script, places = components(drawn)
     return script, list(places)
 
 
@@ -74,8 +79,6 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
         active_drag="xbox_zoom",
         background_fill_color="#ffffff",
     )
-    plot.toolbar.logo = None
-    plot.toolbar.autohide = True
     for number, shade in enumerate(chart.shades):
         hue = _COLOURS[shade.severity.word]
         plot.add_layout(
@@ -112,12 +115,52 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
         minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%b %Y"
     )
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[000]")
+    _dress(plot)
+    return plot
+
+
+def _curved(chart: Curves) -> figure:
+    """Draw curves, each in a colour of its own."""
+    furthest = max((x for curve in chart.curves for x in curve.xs), default=1.0)
+    highest = max((y for curve in chart.curves for y in curve.ys), default=1.0)
+    plot = figure(
+        height=260,
+        sizing_mode="stretch_width",
+        x_range=Range1d(start=0, end=furthest * 1.04 or 1.0),
+        y_range=Range1d(start=0, end=highest * 1.04 or 1.0),
+        tools="xpan,xwheel_zoom,xbox_zoom,reset,save",
+        active_drag="xbox_zoom",
+        background_fill_color="#ffffff",
+    )
+    for curve, colour in zip(chart.curves, cycle(_HUES)):
+        plot.step(
+            [0.0, *curve.xs],
+            [0.0, *curve.ys],
+            mode="after",
+            line_color=colour,
+            line_width=2,
+            legend_label=curve.label,
+        )
+    plot.add_tools(HoverTool(tooltips=[(chart.x_label, "@x{0.0}"), (chart.y_label, "@y{0.[0]}")]))
+    plot.xaxis.axis_label, plot.yaxis.axis_label = chart.x_label, chart.y_label
+    plot.axis.axis_label_text_font_style = "normal"
+    plot.axis.axis_label_text_color = _GREY
+    plot.legend.location = "bottom_right"
+    plot.legend.border_line_color = None
+    plot.legend.background_fill_alpha = 0.8
+    _dress(plot)
+    return plot
+
+
+def _dress(plot: figure) -> None:
+    """Make a plot look like the others."""
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
     plot.yaxis.minor_tick_line_color = plot.xaxis.minor_tick_line_color = None
     plot.grid.grid_line_color = "#e7ebef"
     plot.outline_line_color = "#d5dbe1"
     plot.xaxis.axis_line_color = plot.yaxis.axis_line_color = None
     plot.xaxis.major_label_text_color = plot.yaxis.major_label_text_color = _GREY
-    return plot
 
 
 def _darken(plot: figure) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -13,9 +12,9 @@ from markupsafe import Markup
 
 from playwatch.config.quantities import format_duration
 from playwatch.core.rules import Threshold
-from playwatch.errors import PlaywatchError
 from playwatch.web.chart import Chart, Shade
 from playwatch.web.charts import embedded, inline_script
+from playwatch.web.paper import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +30,6 @@ CHARTS: Final = 30
 """Groups drawn, those with the most time in incident; the table has all."""
 ROWS: Final = 2_000
 """Incidents in the table."""
-
-
-class ReportError(PlaywatchError):
-    """The environment's fault: the report cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +58,7 @@ def write_report(
     ReportError
         If the file cannot be written.
     """
-    text = render_report(found, traces, config, difference)
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)  # noqa: PTH105 - one step, over what was there
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
-        raise ReportError(message) from None
+    write(path, render_report(found, traces, config, difference))
 
 
 def render_report(
