@@ -10,6 +10,7 @@ from playwatch import __version__
 from playwatch.cli import (
     audit,
     backtest,
+    bench,
     channel,
     check,
     config,
@@ -45,6 +46,7 @@ app.command()(replay.replay)
 app.command()(backtest.backtest)
 app.command()(train.train)
 app.command()(audit.audit)
+app.command()(bench.bench)
 app.command("stand-in")(stand_in.stand_in)
 app.add_typer(check.app, name="check")
 app.add_typer(config.app, name="config")

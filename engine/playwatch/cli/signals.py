@@ -42,3 +42,21 @@ def hang_ups() -> Iterator[asyncio.Event]:
         yield asked
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
+
+
+@contextmanager
+def interrupted() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT, SIGTERM and SIGHUP set, however often they come.
+
+    For what has processes of its own to end, however impatient somebody is.
+    """
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, asked.set)
+    try:
+        yield asked
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,1 @@
+"""How fast it is here: latency, throughput and a storm, measured on the user's machine."""
