@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONCURRENT: Final = 32
 """Deliveries of one channel in flight at once: each is another incident."""
+_AHEAD: Final = 128
+_MANY: Final = 1_000
 
 
 class Admission:
@@ -63,6 +65,17 @@ class Admission:
     def has_one_key(self) -> bool:
         """True while everything seen so far is sent with the present key."""
         return self._keys <= {"", self._channel.key_fingerprint}
+
+    @property
+    def is_unlimited(self) -> bool:
+        """True while all goes with one key, as fast as it is taken."""
+        return self.has_one_key and self._own_gate().window.limit is None
+
+    def worth_reading(self, room: int) -> int:
+        """Return how many due deliveries to ask the store for when so many may begin."""
+        if self.is_unlimited:
+            return _AHEAD
+        return room if self.has_one_key else _MANY
 
     @property
     def is_limited(self) -> bool:

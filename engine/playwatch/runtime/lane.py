@@ -4,7 +4,8 @@ The protocol, step by step:
 
 1. Ask the store for the oldest pending delivery of each incident. A later one
    of the same incident is not offered, so a resolve cannot overtake its trigger.
-2. Send each, several incidents at once, as the limit of the key allows.
+2. Send each, several incidents at once, as the limit of the key allows. Without
+   one, what the store found beyond that is kept for the next (`Ahead`).
 3. Decide from the answer what follows: sent, tried again later, given up.
 4. Have that recorded. Only then is the delivery no longer busy, and only then
    may the next one of its incident be offered.
@@ -27,24 +28,25 @@ once after a start, and so is a time further away than any wait could be.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from playwatch.core.backoff import after
-from playwatch.core.confirmations import AMBIGUOUS, is_confirmation
+from playwatch.core.confirmations import is_confirmation
 from playwatch.core.deliveries import Action, Retry, Sent
 from playwatch.core.limits import WINDOW_MS
 from playwatch.errors import StoreError
-from playwatch.ports import AttemptRecord
 from playwatch.runtime.admission import Admission
+from playwatch.runtime.ahead import Ahead
 from playwatch.runtime.alarm import Alarm
-from playwatch.runtime.lane_log import LaneLog, outcome_of
+from playwatch.runtime.in_flight import InFlight
+from playwatch.runtime.lane_log import LaneLog, records_of
 from playwatch.runtime.repeats import Repeats
 from playwatch.runtime.rollups import RollUps
 
 if TYPE_CHECKING:
+    import asyncio
     import random
     from collections.abc import Iterable
 
@@ -54,12 +56,10 @@ if TYPE_CHECKING:
     from playwatch.runtime.traffic import KeyGate, Traffic
     from playwatch.telemetry import Telemetry
 
-_MANY: Final = 1_000
 _END_OF_TIME: Final = 2**62
 _LONGEST_WAIT_MS: Final = 600_000
 _STORE_RETRY_S: Final = 1.0
 _SOON_MS: Final = 5_000
-_LEFT: Final = "left by an earlier process, which may have sent it"
 
 log = logging.getLogger("playwatch.delivery")
 
@@ -85,11 +85,12 @@ class Lane:
         self._rng = rng
         self._alarm = Alarm(clock)
         self._admission = Admission(channel, traffic, clock, rng, self.wake)
+        self._ahead = Ahead(channel.name, store, clock)
         self._repeats = Repeats(store, clock)
         self._log = LaneLog(channel.name, clock, telemetry, self._admission.endpoint)
         room = partial(traffic.within_a_minute, channel.name)
         self._rollups = RollUps(channel.name, store, recorder, clock, self._log, room)
-        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._busy = InFlight()
         self._left: set[str] = set()
         self._steady_offset_ms = clock.wall_ms() - clock.monotonic_ms()
         self._horizon = _END_OF_TIME
@@ -140,6 +141,7 @@ class Lane:
 
     def wake(self) -> None:
         """Look for due deliveries now."""
+        self._ahead.forget()
         self._alarm.ring()
 
     def expect(self, deliveries: Iterable[Delivery]) -> None:
@@ -159,7 +161,7 @@ class Lane:
                 if not is_started:
                     await self._take_over()
                     is_started = True
-                await self._rollups.step(self._busy, self._left)
+                await self._rollups.step(self._busy.ids, self._left)
                 wait_s = await self._dispatch(tasks)
                 told = ""
             except StoreError as error:
@@ -171,13 +173,11 @@ class Lane:
 
     async def drain(self) -> None:
         """Wait until nothing is in flight."""
-        if self._busy:
-            await asyncio.wait(self._busy.values())
+        await self._busy.drain()
 
     def abandon(self) -> None:
         """Wait no longer for what is in flight; it stays pending in the store."""
-        for task in self._busy.values():
-            task.cancel()
+        self._busy.abandon()
 
     async def _take_over(self) -> None:
         """Learn what an earlier process left: what nobody here has announced."""
@@ -191,22 +191,22 @@ class Lane:
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> float | None:
         """Start what is due; return how long to wait for more, None for a wake-up."""
         admission, clock = self._admission, self._clock
-        room = admission.room(len(self._busy))
+        room = admission.room(self._in_flight())
         if room <= 0:
             return None
         opens_ms = admission.opens_ms()
         if opens_ms is None or opens_ms > clock.monotonic_ms():
             return None if opens_ms is None else (opens_ms - clock.monotonic_ms()) / 1000
         until = self._horizon or self._steady_at()
-        limit = room if admission.has_one_key else _MANY
-        due = await self._store.due(self._channel.name, until, limit, set(self._busy))
-        if admission.room(len(self._busy)) < room or not admission.is_open():
+        due = await self._ahead.due(until, admission.worth_reading(room), self._busy.ids)
+        if admission.room(self._in_flight()) < room or not admission.is_open():
             return 0.0  # an answer that came meanwhile holds the lane
         self._horizon = 0
         blocked: list[int | None] = []
         has_rolled_up = False
-        for delivery in due:
+        for place, delivery in enumerate(due):
             if room <= 0:
+                self._ahead.keep(due[place:] if admission.is_unlimited else ())
                 break
             if self._rollups.covers(delivery):
                 has_rolled_up = True
@@ -218,7 +218,7 @@ class Lane:
                 blocked.append(admission.blocked_until(gate))
                 continue
             work = self._deliver(delivery, gate, is_probe=admission.begin(gate))
-            self._busy[delivery.id] = tasks.create_task(work, name=f"deliver {delivery.id}")
+            self._busy.begin(tasks, delivery.id, work)
             room -= 1
         if has_rolled_up:
             return 0.0
@@ -231,7 +231,7 @@ class Lane:
             now_ms = self._clock.monotonic_ms()
             # Something else may be due before that.
             return max(0, min([*known, now_ms + _SOON_MS]) - now_ms) / 1000
-        announced, busy = self._log.announced, set(self._busy)
+        announced, busy = self._log.announced, self._busy.ids
         next_at = await self._store.next_due_at(self._channel.name, busy)
         if next_at is None:
             if not busy and announced == self._log.announced:
@@ -247,8 +247,8 @@ class Lane:
         try:
             await self._try(delivery, gate, is_probe=is_probe)
         finally:
-            del self._busy[delivery.id]
-            self.wake()
+            self._busy.end(delivery.id)
+            self._alarm.ring()
 
     async def _try(self, delivery: Delivery, gate: KeyGate, *, is_probe: bool) -> None:
         """Send once and have it recorded."""
@@ -263,24 +263,24 @@ class Lane:
         wait_ms = following.not_before_at - steady_at
         self._admission.judge(attempt, wait_ms, gate, is_probe=is_probe)
         self._log.note(attempt, following, wait_ms / 1000)
-        now_at = self._clock.wall_ms()
-        records = [
-            AttemptRecord(
-                delivery=following,
-                at=now_at,
-                duration_ms=float(ended_ms - started_ms),
-                outcome=outcome_of(attempt),
-                detail=attempt.answer if isinstance(attempt, Sent) else attempt.reason,
-            )
-        ]
-        if delivery.id in self._left and delivery.action is Action.TRIGGER:
-            records.insert(0, AttemptRecord(delivery, now_at, 0.0, AMBIGUOUS, _LEFT))
+        is_doubted = delivery.id in self._left and delivery.action is Action.TRIGGER
+        now_at, took_ms = self._clock.wall_ms(), float(ended_ms - started_ms)
+        records = records_of(attempt, delivery, following, now_at, took_ms, is_doubted=is_doubted)
         self._left.discard(delivery.id)
         if delivery.action is Action.RESOLVE and following.status.is_final:
             self._rollups.leave(delivery.incident_id)
-        if isinstance(attempt, Sent) and self._is_to_be_repeated(delivery):
-            self._log.expect(await self._repeats.queue(delivery, steady_at))
-        await self._recorder.record(*records)
+        if not isinstance(attempt, Sent):
+            self._ahead.forget()
+        elif self._ahead:  # its slot is free before it is recorded
+            self._alarm.ring()
+        with self._busy.recording():
+            if isinstance(attempt, Sent) and self._is_to_be_repeated(delivery):
+                self._log.expect(await self._repeats.queue(delivery, steady_at))
+            await self._recorder.record(*records)
+
+    def _in_flight(self) -> int:
+        """Return how many take a slot; a limit counts what is not recorded, for a restart."""
+        return self._busy.on_their_way if self._admission.is_unlimited else len(self._busy)
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
         try:

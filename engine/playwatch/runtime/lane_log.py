@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.core.confirmations import AMBIGUOUS
 from playwatch.core.deliveries import DeliveryStatus, Misconfigured, Rejected, Retry, Sent
+from playwatch.ports import AttemptRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from playwatch.ports import Clock
     from playwatch.runtime.traffic import Endpoint
     from playwatch.telemetry import Telemetry
+
+_LEFT: Final = "left by an earlier process, which may have sent it"
 
 log = logging.getLogger("playwatch.delivery")
 
@@ -31,6 +34,33 @@ def reason_of(attempt: Attempt) -> str:
     if isinstance(attempt, Retry):
         return attempt.cause.value
     return _REASONS[type(attempt)]
+
+
+def records_of(
+    attempt: Attempt,
+    delivery: Delivery,
+    following: Delivery,
+    at: int,
+    took_ms: float,
+    *,
+    is_doubted: bool,
+) -> list[AttemptRecord]:
+    """Return what is recorded of an attempt.
+
+    Parameters
+    ----------
+    delivery, following
+        As it stood before the attempt and stands after it.
+    at, took_ms
+        When it ended, and how long it took.
+    is_doubted
+        Whether an earlier process may have sent it too: that is recorded first.
+    """
+    detail = attempt.answer if isinstance(attempt, Sent) else attempt.reason
+    record = AttemptRecord(following, at, took_ms, outcome_of(attempt), detail)
+    if not is_doubted:
+        return [record]
+    return [AttemptRecord(delivery, at, 0.0, AMBIGUOUS, _LEFT), record]
 
 
 class LaneLog:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Waiting = tuple[tuple[AttemptRecord, ...], asyncio.Future[None]]
 
 _RETRY_MS: Final = 1_000
+_WORTHWHILE: Final = 128
+"""Attempts in one commit, beyond which more of them hardly make each cheaper."""
 
 log = logging.getLogger("playwatch.delivery")
 
@@ -54,6 +56,7 @@ class Recorder:
         while True:
             left_s = (retry_at_ms - self._clock.monotonic_ms()) / 1000
             await self._alarm.wait(left_s if self._refused else None)
+            await self._gather()
             taken, self._waiting = self._waiting, []
             if self._refused and self._clock.monotonic_ms() >= retry_at_ms:
                 taken, self._refused = [*self._refused, *taken], []
@@ -62,6 +65,13 @@ class Recorder:
                 self._refused += refused
                 retry_at_ms = self._clock.monotonic_ms() + _RETRY_MS
             self._complain(complaint)
+
+    async def _gather(self) -> None:
+        """Return when nothing more comes just now, or a commit is worth its price."""
+        count = 0
+        while count < len(self._waiting) < _WORTHWHILE:
+            count = len(self._waiting)
+            await asyncio.sleep(0)
 
     def _complain(self, complaint: str) -> None:
         """Say once what the store refuses, until it refuses something else or nothing."""
