@@ -10,6 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from playwatch.cli import app
+from playwatch.core.metrics import Merge
+from playwatch.core.series import canonical_dimensions
+from playwatch.store.history import History
+from playwatch.store.history_blocks import Rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,3 +134,57 @@ def test_a_metric_that_nothing_watches_is_named_with_the_reason(
     (one,) = document("model", "list", "-c", config)["unwatched"]
     assert one["metric"] == "video_startup_time"
     assert "name it under anomalies" in one["why"]
+
+
+@pytest.fixture
+def kept(week: Path, config: Path) -> None:
+    """Keep the same hours as an engine would have."""
+    history = History.open(config.with_name("playwatch-history.db"))
+    for line in week.read_text().splitlines():
+        sample = json.loads(line)
+        names = canonical_dimensions(sample["dimensions"])
+        ids = history.ids(sample["metric"], Merge.MEAN, [names])
+        history.write(Rows.of(ids, [sample["at"] // 60_000], [sample["value"]], [sample["views"]]))
+    history.close()
+
+
+@pytest.mark.usefixtures("kept")
+def test_kept_history_teaches_as_a_recording_does(week: Path, config: Path) -> None:
+    recorded = document("train", week, "-c", config, "--dry-run")
+    told = document("train", "-c", config)
+
+    assert told["is_kept"]
+    assert told["samples"] == recorded["samples"]
+    (lesson,), (other,) = told["rules"], recorded["rules"]
+    assert lesson["judged"] == other["judged"] == 6
+    # Samples on the minute end an interval; those of the history stand in the middle of one.
+    assert 0 <= lesson["intervals"] - other["intervals"] <= lesson["groups"]
+    (page,) = lesson["would_page"]
+    assert page["causes"][0]["breakdowns"] == {"country": "DE", "cdn": "fastly"}
+    (state,) = [one for one in document("model", "list", "-c", config)["watched"] if one["groups"]]
+    assert state["judged"] == 6
+
+
+@pytest.mark.usefixtures("kept")
+def test_only_the_last_of_the_history_is_learned_from_when_asked(config: Path) -> None:
+    told = document("train", "--history", "--last", "2h", "-c", config, "--dry-run")
+
+    assert told["samples"] == 120 * 6
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_rule_quicker_than_the_history_says_so(config: Path) -> None:
+    config.write_text(
+        CONFIG + "anomalies: [{name: quick, metric: playback_failure_percentage, interval: 5s}]\n"
+    )
+    result = run("train", "-c", config, "--dry-run")
+
+    assert "rule quick looks every 5 s and the history keeps minutes" in result.stderr
+
+
+def test_without_a_history_or_with_two_sources_it_says_what_to_do(week: Path, config: Path) -> None:
+    missing = run("train", "-c", config)
+    both = run("train", week, "--history", "-c", config)
+
+    assert "start an engine that keeps one first" in str(missing.exception)
+    assert (both.exit_code, "not both" in both.stderr) == (2, True)

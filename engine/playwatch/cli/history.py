@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from playwatch.store.history import History
 
+LastOption = Annotated[
+    str | None,
+    typer.Option(help="Only the last such time of the history, such as 2h or 7d.", metavar="TIME"),
+]
+
 app = typer.Typer(help="Take samples out of the history.", no_args_is_help=True)
 
 
@@ -28,9 +33,7 @@ def export(
         Path, typer.Argument(help="The file to write, JSON lines; - for stdout.", metavar="FILE")
     ],
     metric: Annotated[str | None, typer.Option(help="Only this metric.", metavar="KEY")] = None,
-    last: Annotated[
-        str | None, typer.Option(help="Only the last such time, such as 2h or 7d.", metavar="TIME")
-    ] = None,
+    last: LastOption = None,
     config: ConfigOption = Path("playwatch.yaml"),
 ) -> None:
     """Write one-minute samples as `replay` and `backtest` read them, engine up or down.
@@ -41,14 +44,10 @@ def export(
     from contextlib import closing
 
     from playwatch.cli.settings import load
-    from playwatch.config.quantities import parse_duration
     from playwatch.store.history import History
 
     settings = load(config, need_secrets=False)
-    try:
-        minutes = None if last is None else max(round(parse_duration(last) / 60), 1)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    minutes = minutes_of(last)
     with closing(History.open(settings.store.history_path, read_only=True)) as history:
         if str(target) == "-":
             count = sum(sys.stdout.write(line) > 0 for line in _lines(history, metric, minutes))
@@ -56,6 +55,22 @@ def export(
             with target.open("w", encoding="utf-8") as out:
                 count = sum(out.write(line) > 0 for line in _lines(history, metric, minutes))
     typer.echo(f"{count:,} samples", err=True)
+
+
+def minutes_of(last: str | None) -> int | None:
+    """Return how many minutes a time is, one at least; None for none.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is no time.
+    """
+    from playwatch.config.quantities import parse_duration
+
+    try:
+        return None if last is None else max(round(parse_duration(last) / 60), 1)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _lines(history: History, metric: str | None, minutes: int | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`playwatch train`: learn from recordings, and see what that changes."""
+"""`playwatch train`: learn from recordings or from kept history, and see what that changes."""
 
 from __future__ import annotations
 
@@ -8,40 +8,54 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from playwatch.cli.replay import InputsArgument, complain
+from playwatch.cli.history import LastOption, minutes_of
 from playwatch.cli.run import ConfigOption
 from playwatch.cli.settings import JsonOption
 
 if TYPE_CHECKING:
     from playwatch.config.schema import Settings
-    from playwatch.runtime.replay_inputs import Inputs
+    from playwatch.runtime.replay_inputs import Replayable
     from playwatch.runtime.train import Lesson, Training
 
 
 def train(
-    inputs: InputsArgument,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Recordings, CSV or JSON lines; the kept history without any.",
+            metavar="[INPUT...]",
+        ),
+    ] = None,
     config: ConfigOption = Path("playwatch.yaml"),
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Learn from what the engine has kept, minute by minute."),
+    ] = False,
+    last: LastOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only report; the store stays as it is.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the model learn from recordings, and compare what it would have paged.
+    """Let the model learn from recordings or kept history; compare what it would have paged.
 
     What it learns replaces what it knew, and counts from the next start of the
     engine. So the engine must not run meanwhile, unless with --dry-run.
     """
     from playwatch.cli.settings import load
-    from playwatch.runtime.replay_inputs import Inputs
 
+    if inputs and (history or last):
+        message = "recordings, or --history with --last: not both"
+        raise typer.BadParameter(message)
     settings = load(config, need_secrets=False)
-    opened = Inputs(inputs)
     try:
-        training = asyncio.run(_train(opened, settings, keeps=not dry_run))
+        if inputs:
+            training = _from_files(inputs, settings, keeps=not dry_run)
+        else:
+            training = _from_history(settings, minutes_of(last), keeps=not dry_run)
     except KeyboardInterrupt:
         typer.echo("playwatch: stopped, nothing was written", err=True)
         raise typer.Exit(130) from None
-    complain(opened, [], {})
     if as_json:
         from playwatch.cli.documents import print_json
 
@@ -54,7 +68,31 @@ def train(
     typer.echo(f"{training.samples:,} samples learned from; {kept}", err=True)
 
 
-async def _train(inputs: Inputs, settings: Settings, *, keeps: bool) -> Training:
+def _from_files(paths: list[Path], settings: Settings, *, keeps: bool) -> Training:
+    from playwatch.cli.replay import complain
+    from playwatch.runtime.replay_inputs import Inputs
+
+    opened = Inputs(paths)
+    training = asyncio.run(_train(opened, settings, keeps=keeps))
+    complain(opened, [], {})
+    return training
+
+
+def _from_history(settings: Settings, minutes: int | None, *, keeps: bool) -> Training:
+    from contextlib import closing
+
+    from playwatch.runtime.replay_history import KeptHistory
+    from playwatch.store.history import History
+
+    with closing(History.open(settings.store.history_path, read_only=True)) as history:
+        kept = KeptHistory(history, minutes)
+        training = asyncio.run(_train(kept, settings, keeps=keeps))
+    for complaint in kept.complaints:
+        typer.echo(complaint, err=True)
+    return training
+
+
+async def _train(inputs: Replayable, settings: Settings, *, keeps: bool) -> Training:
     from playwatch.cli.progress import progress
     from playwatch.core.listings import IncidentQuery
     from playwatch.runtime.train import train as run

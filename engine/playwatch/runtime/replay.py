@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from playwatch.core.rules import Rule
     from playwatch.core.samples import SampleBatch
     from playwatch.ports import Message
-    from playwatch.runtime.replay_inputs import Inputs
+    from playwatch.runtime.replay_inputs import Replayable
 
 INSTALLATION = "replay"
 """Stands in incidents' identities where no recording names an installation."""
@@ -135,7 +135,7 @@ class Timeline:
         return self._last
 
 
-def replayed(inputs: Inputs, evaluation: Evaluation) -> Iterator[tuple[Instant, Step]]:
+def replayed(inputs: Replayable, evaluation: Evaluation) -> Iterator[tuple[Instant, Step]]:
     """Evaluate all inputs and iterate over each instant with what was decided.
 
     Notes

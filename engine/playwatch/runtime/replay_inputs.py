@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwatch.runtime.replay import Evaluation
+
+
+class Replayable(Protocol):
+    """What can be replayed.
+
+    Attributes
+    ----------
+    size, position
+        How much there is, and how much of it has been evaluated, in any unit.
+    installation
+        Whose incidents it holds; empty when it does not say.
+    """
+
+    size: int
+    installation: str
+
+    @property
+    def position(self) -> int:
+        """How much has been evaluated."""
+
+    def opened(self, evaluation: Evaluation) -> Iterator[Recording | Table]:
+        """Iterate over what there is to evaluate."""
 
 
 class Inputs:

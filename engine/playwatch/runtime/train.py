@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from playwatch.config.schema import Settings
     from playwatch.core.incidents import Incident
-    from playwatch.runtime.replay_inputs import Inputs
+    from playwatch.runtime.replay_inputs import Replayable
 
 COMPARED: Final = 0.25
 """The last part of the recordings, in which old and new are compared."""
@@ -89,13 +89,13 @@ class Training:
 
 
 def train(
-    inputs: Inputs,
+    inputs: Replayable,
     settings: Settings,
     saved: tuple[Mapping[str, bytes], int] | None,
     past: Iterable[Incident],
     told: Callable[[int, int], None] = lambda _, __: None,
 ) -> Training:
-    """Return what a fresh model learns from recordings.
+    """Return what a fresh model learns from recordings, or from kept history.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def train(
             told(inputs.position, evaluation.samples)
     told(inputs.size, evaluation.samples)
     if now is None or from_at is None or not evaluation.samples:
-        message = "the recordings hold no sample of a metric that is watched"
+        message = "there is no sample of a metric that is watched"
         raise TrainError(message)
     compared_at = round(now.at - COMPARED * (now.at - from_at))
     opened = [one.incident for one in ledger.outcomes()]
