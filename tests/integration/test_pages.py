@@ -152,6 +152,7 @@ async def test_an_anomaly_is_explained_in_full(tmp_path: Path, clock: HandClock)
     ):
         assert " ".join(said.split()) in words, said
     assert '<a href="../incidents/head"><code>head</code></a>, which was told instead' in follower
+    assert "the incident with the same cause</a> was told instead." in follower
 
 
 async def keep_anomalies(path: Path) -> None:

@@ -24,6 +24,7 @@ _WIDE: Final = 1000
 _STEPS_MS: Final = (600_000, 3_600_000, 3 * 3_600_000, 24 * 3_600_000, 10**15)
 _PLOT_LEFT: Final = 70
 _PLOT_HIGH: Final = 240
+_LINE_HIGH: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def plot(chart: Chart, unit: str = "") -> Markup:
         )
     parts += [_level(frame, value, unit, "grid") for value in (low, high)]
     parts += [_level(frame, value, unit, "bound") for value in bounds]
-    parts += [_level(frame, value, unit, "expected") for value in expected]
+    parts += [_level(frame, value, unit, "expected", near=(low, high)) for value in expected]
     parts += [_moment(frame, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     pairs = zip(chart.times, chart.values, strict=True)
     parts.append(Markup('<path class="line" d="{}"/>').format(_line(frame, pairs)))
@@ -206,8 +207,10 @@ def plot(chart: Chart, unit: str = "") -> Markup:
     ).format(_WIDE, _PLOT_HIGH, "The value over time, with its bound", Markup().join(parts))
 
 
-def _level(frame: Frame, value: float, unit: str, kind: str) -> Markup:
+def _level(frame: Frame, value: float, unit: str, kind: str, near: Iterable[float] = ()) -> Markup:
+    """Return a level with its value, left out where it would touch that of a nearby level."""
     y = frame.y(value)
+    is_hidden = any(abs(y - frame.y(one)) < _LINE_HIGH for one in near)
     return Markup(
         '<line class="{kind}" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
         '<text class="value" x="{edge}" y="{base:.1f}">{said}</text>'
@@ -218,7 +221,7 @@ def _level(frame: Frame, value: float, unit: str, kind: str) -> Markup:
         y=y,
         edge=_PLOT_LEFT - 6,
         base=y + 4,
-        said=quantity(value, unit if unit == "%" else ""),
+        said="" if is_hidden else quantity(value, unit if unit == "%" else ""),
     )
 
 
