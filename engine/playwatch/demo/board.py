@@ -220,7 +220,10 @@ def _mean(samples: list[Sample]) -> float | None:
 
 def _told(incident: Incident) -> str:
     if incident.is_open:
-        return f"{one_line(incident.rule)}: {headline(incident)} ({incident.bound})"
+        what = headline(incident)
+        # The built-in words name the bound, a rule's own may not.
+        bound = "" if incident.bound in what else f" ({incident.bound})"
+        return f"{one_line(incident.rule)}: {what}{bound}"
     lasted_s = ((incident.ended_at or 0) - incident.opened_at) / 1000
     value = incident.measured_value_on_close
     now = "" if value is None else f", now {value:,.1f} {one_line(incident.unit)}".rstrip()
