@@ -52,10 +52,10 @@ async def hints(process: asyncio.subprocess.Process) -> list[str]:
     return lines
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_an_anomaly_and_a_threshold_incident_page_and_resolve_by_themselves() -> None:
     async with demo("--once", "--json", "--seed", "2") as process:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(200):
             out, progress = await process.communicate()
 
     assert process.returncode == 0, progress.decode()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from playwatch.demo.screen import Screen
     from playwatch.ports import Clock, Store
 
-LIMIT_S: Final = 80.0
+LIMIT_S: Final = 180.0
 """How long `--once` may take."""
 
 _FAULTS: Final = 2
