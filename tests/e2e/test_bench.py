@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from tests.processes import finished, playwatch
 SHORT = ("--breaches", "3", "--storm", "20", "--seconds", "0.2")
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of processes that were given something in a folder."""
+def processes_of(folder: Path) -> list[int]:
+    """Return the processes that were given something in a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -23,7 +24,7 @@ def processes_of(folder: Path) -> list[str]:
         except OSError:
             continue
         if str(folder) in words:
-            found.append(words.replace("\0", " "))
+            found.append(int(path.parent.name))
     return found
 
 
@@ -84,6 +85,20 @@ async def test_a_bench_that_is_interrupted_leaves_nothing_behind(
     assert process.said == ("playwatch: stopped, nothing was measured and nothing is left behind\n")
     assert left_in(tmp_path) == []
     assert processes_of(tmp_path) == []
+
+
+async def test_an_engine_that_is_lost_is_one_sentence(tmp_path: Path) -> None:
+    options = ("--broker", "embedded", "--breaches", "1", "--storm", "1")
+    async with playwatch("bench", *options, TMPDIR=str(tmp_path)) as process:
+        await until(lambda: list(tmp_path.glob("*/playwatch.db")))
+        for number in processes_of(tmp_path):
+            os.kill(number, signal.SIGKILL)
+        code = await process.exit_code()
+
+    assert code == 2
+    assert process.said.startswith("playwatch: the ")
+    assert process.said.count("\n") == 1
+    assert left_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(

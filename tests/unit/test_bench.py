@@ -170,8 +170,9 @@ async def test_a_mosquitto_that_is_asked_for_and_missing_is_one_sentence(tmp_pat
 
 async def test_a_process_that_ends_before_its_work_is_told_with_its_last_words() -> None:
     command = (sys.executable, "-c", "import sys; sys.exit('no room left')")
+    told = "^the engine did not start and has ended with exit code 1; its last words: no room left$"
     async with Child("the engine", command) as child:
-        with pytest.raises(BenchError, match=r"^the engine did not start: no room left$"):
+        with pytest.raises(BenchError, match=told):
             await child.says("subscribed")
 
 

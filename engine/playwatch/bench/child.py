@@ -112,7 +112,10 @@ class Child:
     def fail(self, what: str) -> NoReturn:
         """Raise `BenchError`: what it did, and its last words."""
         last = self._said[-1] if self._said else "it said nothing"
-        message = f"{self._what} {what}: {last}"
+        process = self._process
+        if process is not None and process.returncode is not None:
+            what = f"{what} and has ended with exit code {process.returncode}"
+        message = f"{self._what} {what}; its last words: {last}"
         raise BenchError(message)
 
     def _line(self, words: str) -> str | None:
@@ -124,6 +127,7 @@ class Child:
             async with self._news:
                 self._said.append(line.decode(errors="replace").strip())
                 self._news.notify_all()
+        await process.wait()
         async with self._news:
             self.has_ended = True
             self._news.notify_all()
