@@ -19,7 +19,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "playwatch.ingest.http",
         "playwatch.web",
     ),
-    "aiosqlite": ("playwatch.store.sqlite",),
+    "aiosqlite": ("playwatch.store.connection",),
     "amqtt": ("playwatch.ingest.embedded",),
     "bokeh": ("playwatch.web.charts",),
     "gmqtt": ("playwatch.ingest",),

@@ -32,7 +32,7 @@ async def set_pragma(store: Store, setting: str) -> None:
 async def test_a_full_disk_costs_neither_a_message_nor_a_repeat(
     tmp_path: Path, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    storm = incidents(40)
+    storm = incidents(80)  # more than the pages there are have room for
     late = incidents(60, name="late")
     async with StandIn(clock=clock) as server, sqlite_store(tmp_path) as store:
         async with delivering(store, clock, patient(server.url, clock)) as outbox:
@@ -41,17 +41,17 @@ async def test_a_full_disk_costs_neither_a_message_nor_a_repeat(
             with pytest.raises(StoreError, match="full"):
                 await store.commit(Changes(late, [*map(message, late)]))
             outbox.look()
-            await soon(lambda: len(server.pages) == 40)
+            await soon(lambda: len(server.pages) == 80)
             await soon(lambda: not outbox.can_store)
             await clock.advance(30)
-            assert server.requests == 40
+            assert server.requests == 80
             assert "cannot record what was sent" in caplog.text
 
             await set_pragma(store, "max_page_count = 1000000")
             await turn(clock, lambda: outbox.can_store)
             await put(store, outbox, *(message(one, Action.RESOLVE) for one in storm[:20]))
             await turn(clock, lambda: server.resolves == 20)
-        assert server.triggers == 40
+        assert server.triggers == 80
         assert_true(server, storm[20:])
 
 

@@ -284,8 +284,8 @@ async def test_a_snapshot_cut_short_does_not_count(path: Path) -> None:
         await store.save_snapshot({"windows": b"whole"}, T0)
         saving = asyncio.create_task(store.save_snapshot({"windows": bytes(9 << 20)}, T0 + 1))
         with closing(sqlite3.connect(path)) as other:
-            for _ in range(8):  # other work gets its turn between the pieces
-                await store.installation()
+            for number in range(8):  # other work gets its turn between the pieces
+                await store.commit(Changes([an_incident(f"i{number}")]))
             saving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await saving

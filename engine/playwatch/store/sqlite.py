@@ -1,8 +1,10 @@
-"""The store in one SQLite file: the only file that knows aiosqlite.
+"""The store in one SQLite file: what is read and written, as a `Store`.
 
-One connection, whose thread runs one transaction after the other, each as a
-single call: a call costs 0.1 ms of handing over, and a caller that is cancelled
-cannot leave a transaction half done. SQLite writes a log ahead (WAL), and every
+One connection writes and one reads, each on a thread that runs one transaction
+after the other as a single call: a call costs 0.1 ms of handing over, and a
+caller that is cancelled cannot leave a transaction half done. Nothing that is
+read waits for the disk, and what is written during a commit shares the next
+one (`playwatch.store.shared_commits`). SQLite writes a log ahead (WAL), and every
 commit waits for the disk (``synchronous = FULL``), so an incident survives a
 power failure together with its pages. Snapshots pay that price too; beside
 their size it is small.
@@ -17,19 +19,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
-import aiosqlite
 import msgspec
 
 from playwatch.errors import StoreError
 from playwatch.store import transactions
+from playwatch.store.connection import Connection
 from playwatch.store.finding import SqliteFinding
 from playwatch.store.ledger import SqliteLedger
 from playwatch.store.letters import SqliteLetters
 from playwatch.store.lock import StoreLock
 from playwatch.store.migrate import check, prepare
+from playwatch.store.shared_commits import SharedCommits, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Remark
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
-_BUSY_S: Final = 5.0
 _PIECE: Final = 1 << 18
 """Bytes of a snapshot that one transaction writes: what an incident may wait for."""
 
@@ -51,28 +53,6 @@ _FAILURES: Final = (
     OverflowError,  # a number past 64 bits
     UnicodeError,  # a text that has no UTF-8
 )
-
-
-class _Connection(aiosqlite.Connection):
-    """A connection that runs a whole transaction in one call of its thread."""
-
-    async def transact(self, begin: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        run: Callable[..., Awaitable[_T]] = self._execute
-        return await run(_transact, self._conn, begin, work)
-
-
-def _transact(
-    database: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], _T]
-) -> _T:
-    database.execute(begin)
-    try:
-        result = work(database)
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-    return result
 
 
 class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
@@ -86,9 +66,13 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
     twice.
     """
 
-    def __init__(self, path: Path, connection: _Connection, lock: StoreLock | None) -> None:
+    def __init__(
+        self, path: Path, connection: Connection, reader: Connection, lock: StoreLock | None
+    ) -> None:
         self._path = path
-        self._connection: _Connection | None = connection
+        self._connection: Connection | None = connection
+        self._reader = reader
+        self._commits = SharedCommits(connection.call)
         self._lock = lock
         self._saving = asyncio.Lock()
 
@@ -124,12 +108,20 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
         """
         path = _resolved(path)
         if read_only:
-            return cls(path, await _connect(path, check(path), "query_only = ON"), None)
+            connection = await Connection.open(path, check(path), "query_only = ON")
+            return cls(path, connection, connection, None)
         lock = StoreLock.acquire(path, None if clock is None else clock.wall_ms())
         try:
             prepare(path)
             settings = ("synchronous = FULL", "foreign_keys = ON")
-            return cls(path, await _connect(path, path.as_uri(), *settings), lock)
+            connection = await Connection.open(path, path.as_uri(), *settings)
+            try:
+                # It writes too, where it mends a damaged row.
+                reader = await Connection.open(path, path.as_uri(), *settings)
+            except BaseException:
+                await connection.close()
+                raise
+            return cls(path, connection, reader, lock)
         except BaseException:
             lock.release()
             raise
@@ -244,6 +236,9 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
         if connection is None:
             return
         try:
+            await self._commits.end()
+            if self._reader is not connection:
+                await self._reader.close()
             if self._lock is not None:
                 with contextlib.suppress(sqlite3.Error):
                     await connection.execute_fetchall("PRAGMA busy_timeout = 0")
@@ -278,7 +273,9 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
             message = f"store {self._path} is closed"
             raise StoreError(message)
         try:
-            return await self._connection.transact(begin, work)
+            if begin == "BEGIN":
+                return await self._reader.call(partial(transact, begin, work))
+            return await self._commits.write(work)
         except _FAILURES as error:
             message = f"store {self._path} cannot be {verb}: {error}"
             raise StoreError(message) from error
@@ -291,24 +288,3 @@ def _some(entry: AuditEntry | None) -> tuple[AuditEntry, ...]:
 def _resolved(path: Path | str) -> Path:
     """Return the one name of a file, so that its lock has one name too."""
     return Path(path).resolve()
-
-
-async def _connect(path: Path, uri: str, *settings: str) -> _Connection:
-    """Return an open connection, or leave nothing open."""
-    connection = _Connection(
-        partial(sqlite3.connect, uri, uri=True, timeout=_BUSY_S, isolation_level=None), 64
-    )
-    try:
-        await connection
-        connection.row_factory = sqlite3.Row
-        for setting in settings:
-            await connection.execute_fetchall(f"PRAGMA {setting}")
-        # Take part in the log from here on, so that a reader sees that it is in use.
-        await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
-    except BaseException as error:
-        await connection.close()
-        if isinstance(error, sqlite3.Error):
-            message = f"store {path} cannot be opened: {error}"
-            raise StoreError(message) from error
-        raise
-    return connection
