@@ -5,13 +5,17 @@ For each read, in this order:
 1. Decode every message into one batch.
 2. Step the pipeline: windows, verdicts, transitions, deliveries.
 3. Commit incidents and deliveries together, if there are any.
-4. Acknowledge the messages to their source.
-5. Wake the outbox.
+4. Wake the outbox.
+5. Acknowledge the messages to their source.
+
+While a commit is under way the next reads are evaluated; 3 to 5 keep their
+order (`playwatch.runtime.commits`).
 
 A crash before 3 loses nothing: the source hands the messages over again, and
 the same opening has the same identity. A crash after 3 repeats nothing: the
 incident is known to be open. Ticks and snapshots take turns with reads, so no
-one else ever sees the pipeline half way.
+one else ever sees the pipeline half way, and a snapshot is saved only once all
+that it knows of is stored.
 """
 
 from __future__ import annotations
@@ -27,12 +31,13 @@ from playwatch.core.incidents import Change
 from playwatch.core.refusals import Reason, Refused
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
+from playwatch.runtime.commits import Commits
 from playwatch.runtime.counting import count_read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
-    from playwatch.core.deliveries import Changes, Delivery
+    from playwatch.core.deliveries import Delivery
     from playwatch.core.edits import RuleEdit
     from playwatch.core.intake import Intake, Intaken
     from playwatch.core.metrics import Catalogue
@@ -48,7 +53,6 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 1.0
 SNAPSHOT_S: Final = 30.0
-_STORE_RETRY_S: Final = 1.0
 
 log = logging.getLogger("playwatch.evaluate")
 
@@ -105,7 +109,7 @@ class Evaluator:
         self.keep: Callable[[Settled], None] = lambda _: None
         """Called with the samples that each read counted."""
         self._turn = asyncio.Lock()
-        self._can_store = True
+        self._commits = Commits(store, clock, self._conclude)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -119,8 +123,8 @@ class Evaluator:
 
     @property
     def can_store(self) -> bool:
-        """False while the store refuses a commit and evaluation waits for it."""
-        return self._can_store
+        """False while the store refuses a commit, and evaluation waits for it."""
+        return self._commits.can_store
 
     async def recover(self) -> None:
         """Bring a fresh pipeline to where the store says that the last one stopped."""
@@ -139,24 +143,29 @@ class Evaluator:
         routed, withheld = await self._store.routed(ids), await self._store.withheld(ids)
         await self._read_silences(now)
         step = self._pipeline.adopt(incidents, routed, now, withheld)
-        await self._conclude(step)
+        self._commits.put(step)
+        await self._commits.settled()
         self._tell_open()
         if incidents:
             log.info("took over %d open incidents", len(self._pipeline.open_incidents))
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Hold evaluation between two steps while the context lasts."""
+        """Hold evaluation between two steps, all of them stored, while the context lasts."""
+        await self._commits.settled()  # nobody waits for this one
         async with self._turn:
+            await self._commits.settled()
             yield
 
     async def change(self, decide: Callable[[Pipeline, Instant], Step]) -> None:
         """Commit what is decided from outside, between two steps."""
         async with self._turn:
+            await self._commits.room()
             now = self._now()
             await self._read_silences(now)
-            await self._conclude(decide(self._pipeline, now))
-            self._tell_open()
+            self._commits.put(decide(self._pipeline, now))
+        await self._commits.settled()
+        self._tell_open()
 
     async def reload(
         self,
@@ -168,11 +177,13 @@ class Evaluator:
     ) -> list[RuleEdit]:
         """Go on with other rules, routes and mute windows; return what became of each rule."""
         async with self._turn:
+            await self._commits.room()
             now = self._now()
             quiet: list[Silence | MuteWindow] = [*mute, *await self._store.silences(now.at)]
             step, edits = self._pipeline.reload(catalogue, rules, routes, quiet, now)
             self._catalogue, self._intake, self._mute = catalogue, intake, tuple(mute)
-            await self._conclude(step)
+            self._commits.put(step)
+            await self._commits.settled()
             self._tell_open()
         return edits
 
@@ -181,20 +192,25 @@ class Evaluator:
 
     async def follow(self, source: Source) -> None:
         """Evaluate what one source brings, until cancelled."""
-        while True:
-            arrivals = await source.read()
-            async with self._turn:
-                await self._take(arrivals)
+        try:
+            while True:
+                arrivals = await source.read()
+                async with self._turn:
+                    await self._commits.room()
+                    self._take(arrivals)
+        finally:
+            await self._commits.close()
 
     async def tick(self) -> None:
         """Let time pass for the rules, once a second, until cancelled."""
         while True:
             await self._clock.sleep(TICK_S)
             async with self._turn:
+                await self._commits.room()
                 now = self._now()
                 if self._recorder is not None:
                     self._recorder.tick(now)
-                await self._conclude(self._pipeline.tick(now))
+                self._commits.put(self._pipeline.tick(now))
 
     async def keep_snapshots(self) -> None:
         """Save the state of the pipeline each half minute, until cancelled."""
@@ -216,11 +232,12 @@ class Evaluator:
         async with self._turn:
             now = self._now()
             parts = snapshots.copy_state(self._pipeline, self._sequences, self._catalogue)
+        await self._commits.settled()
         packed = await asyncio.to_thread(snapshots.pack, parts, now.monotonic_ms)
         packed |= self._extra_parts()
         await self._store.save_snapshot(packed, now.at)
 
-    async def _take(self, arrivals: Arrivals) -> None:
+    def _take(self, arrivals: Arrivals) -> None:
         now = self._now()
         if self._recorder is not None:
             self._recorder.read(arrivals.messages, now)
@@ -234,8 +251,7 @@ class Evaluator:
             self._refusals.note(intaken, now)
         if (settled := self._pipeline.settled) is not None:
             self.keep(settled)
-        await self._conclude(step)
-        arrivals.acknowledge()
+        self._commits.put(step, arrivals.acknowledge)
 
     def _decode(self, arrivals: Arrivals, now: Instant) -> Intaken:
         self._intake.begin(now)
@@ -253,11 +269,8 @@ class Evaluator:
             detail = f"internal error: {type(error).__name__}"
             self._intake.refuse(Refused(Reason.MALFORMED, detail))
 
-    async def _conclude(self, step: Step) -> None:
-        """Commit what a step decided, tell the outbox, and say what happened."""
-        if not step.changes:
-            return
-        await self._commit(step.changes)
+    def _conclude(self, step: Step) -> None:
+        """Tell the outbox what is stored now, and say what happened."""
         self._wake_outbox(step.changes.deliveries)
         for change, incident in step.turns:
             log.info(
@@ -272,27 +285,6 @@ class Evaluator:
             if change is Change.OPENED:
                 self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()
         self._tell_open()
-
-    async def _commit(self, changes: Changes) -> None:
-        """Commit, trying again for as long as the store refuses.
-
-        Nothing may be evaluated past a transition that is not stored, and
-        nothing acknowledged. So everything waits here, and the source holds
-        what comes in the meantime.
-        """
-        while True:
-            try:
-                await self._store.commit(changes)
-            except StoreError as error:
-                if self._can_store:
-                    log.error("cannot commit, evaluation waits: %s", error)  # noqa: TRY400 - a sentence
-                self._can_store = False
-                await self._clock.sleep(_STORE_RETRY_S)
-            else:
-                if not self._can_store:
-                    log.info("the store takes commits again")
-                self._can_store = True
-                return
 
     def _tell_open(self) -> None:
         counts = {"threshold": 0, "anomaly": 0}
