@@ -38,7 +38,7 @@ OTHER_SOURCES = "other"
 """Stands for the sources beyond that."""
 
 _LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
-
+_SCORE_BUCKETS = (0.0001, 0.00025, 0.0005, *_LATENCY_BUCKETS[:11])
 
 RuleState = tuple[str, str, int]
 """A rule, a state, and how many of its groups are in it."""
@@ -132,6 +132,12 @@ class Telemetry:
             "Time to decode and evaluate what one read brought.",
             registry=registry,
             buckets=_LATENCY_BUCKETS,
+        )
+        self.anomaly_score = Histogram(
+            "playwatch_anomaly_score_duration_seconds",
+            "Time that the model took to judge one interval of the groups that reported.",
+            registry=registry,
+            buckets=_SCORE_BUCKETS,
         )
         self.incidents_open = Gauge(
             "playwatch_incidents_open", "Open incidents.", ["type"], registry=registry
@@ -228,6 +234,10 @@ class Telemetry:
         """Tell at each scrape how many groups of each rule are in which state."""
         self.registry.register(_RuleStates(states))
 
+    def tell_models(self, ages: Callable[[], Iterable[tuple[str, float]]]) -> None:
+        """Tell at each scrape for how many seconds each learned rule has been learning."""
+        self.registry.register(_ModelAges(ages))
+
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
@@ -254,3 +264,26 @@ class _RuleStates(Collector):
     def _family() -> GaugeMetricFamily:
         about = "Groups of a rule, by state."
         return GaugeMetricFamily("playwatch_rules_state", about, labels=["rule", "state"])
+
+
+class _ModelAges(Collector):
+    """Asks how old the models are when somebody asks for metrics."""
+
+    def __init__(self, ages: Callable[[], Iterable[tuple[str, float]]]) -> None:
+        self._ages = ages
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the metric without values, so that nothing is asked to register it."""
+        return [self._family()]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metric as it stands now."""
+        family = self._family()
+        for rule, age_s in self._ages():
+            family.add_metric([rule], age_s)
+        return [family]
+
+    @staticmethod
+    def _family() -> GaugeMetricFamily:
+        about = "Time since a learned rule saw its first interval; 0 before."
+        return GaugeMetricFamily("playwatch_model_age_seconds", about, labels=["rule"])

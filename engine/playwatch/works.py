@@ -24,10 +24,11 @@ from playwatch.runtime.keys import former_channels
 from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
-from playwatch.runtime.readings import Readings, states_of
+from playwatch.runtime.readings import Readings, ages_of, states_of
 from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
+from playwatch.runtime.timed_detector import timed
 from playwatch.runtime.vitals import vitals_of
 from playwatch.store.history import History
 from playwatch.telemetry import Telemetry
@@ -117,7 +118,14 @@ class Works:
         rules = everything_watched(settings)
         routes = [_route(one, self._channels[one.name]) for one in settings.channels]
         return Evaluator(
-            Pipeline(catalogue, self._series, rules, routes, self.installation),
+            Pipeline(
+                catalogue,
+                self._series,
+                rules,
+                routes,
+                self.installation,
+                opens=timed(self.telemetry.anomaly_score.time),
+            ),
             self._intake(catalogue),
             self._sequences,
             catalogue,
@@ -219,6 +227,9 @@ class Works:
         """Return what people look at; its loops are yet to run."""
         readings = Readings(lambda: evaluator.pipeline.watches, self._clock)
         self.telemetry.tell_rules(lambda: states_of(evaluator.pipeline.watches))
+        self.telemetry.tell_models(
+            lambda: ages_of(evaluator.pipeline.watches, self._clock.wall_ms())
+        )
         history = self._history(evaluator, readings)
         return Pages(
             reloader=reloader,

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from playwatch.cli.logs import JsonLines
 from playwatch.demo.stand_in import StandIn
+from tests.integration.test_engine import sample, send, soon
 from tests.integration.test_reload import Site
 from tests.integration.test_silencing import opened
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 EXPECTED = {
     *("samples_received", "samples_rejected", "samples_late", "ingest_lag_seconds"),
     *("queue_length", "messages_dropped", "evaluation_duration_seconds", "rules_state"),
+    *("anomaly_score_duration_seconds", "model_age_seconds"),
     *("incidents_open", "incidents_opened", "notifications", "notification_latency_seconds"),
     *("mqtt_connected", "config_last_reload_successful", "build_info"),
 }
@@ -61,15 +63,32 @@ async def test_the_metrics_are_named_as_prometheus_wants_and_all_there(
         assert not ABBREVIATED.search(name), name
         assert family.type not in name.split("_"), name
         assert (f"# TYPE {name}_total counter" in text) == (family.type == "counter"), name
-        for sample in family.samples:
-            assert sample.name.endswith("_total") == (family.type == "counter"), name
-            assert "le" not in sample.labels or family.type == "histogram"
+        for one in family.samples:
+            assert one.name.endswith("_total") == (family.type == "counter"), name
+            assert "le" not in one.labels or family.type == "histogram"
     states = {
-        (sample.labels["rule"], sample.labels["state"]): sample.value
-        for sample in families["playwatch_rules_state"].samples
+        (one.labels["rule"], one.labels["state"]): one.value
+        for one in families["playwatch_rules_state"].samples
     }
     assert states["failures", "open"] == 1
     assert states["failures", "normal"] == 0
+
+
+async def test_the_model_tells_its_age_and_how_long_it_takes(site: Site) -> None:
+    def told(name: str, **labels: str) -> float | None:
+        return engine.telemetry.registry.get_sample_value(f"playwatch_{name}", labels)
+
+    rule = "anomaly/playback_failure_percentage"
+    async with site.running() as engine:
+        assert told("model_age_seconds", rule=rule) == 0
+        for _ in range(3):
+            await send(engine, sample(1.0))
+            await site.clock.advance(60)
+        await site.clock.advance(60)
+        await soon(lambda: told("anomaly_score_duration_seconds_count"))
+
+        assert told("model_age_seconds", rule=rule) == pytest.approx(180, abs=61)
+        assert 0 < (told("anomaly_score_duration_seconds_sum") or 0.0) < 5
 
 
 async def test_every_log_line_about_an_incident_names_it(

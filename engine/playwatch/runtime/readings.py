@@ -15,6 +15,7 @@ import numpy as np
 
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.phases import Phase
+from playwatch.core.series import NEVER
 from playwatch.runtime.standings import GroupReading, RuleReading, band, margins, row_of
 
 if TYPE_CHECKING:
@@ -227,6 +228,17 @@ def states_of(watches: Iterable[AnyWatch]) -> list[tuple[str, str, int]]:
     for watch in watches:
         counts = np.bincount(watch.phases.phase[: len(watch.groups)], minlength=len(Phase))
         found += [(watch.rule.name, phase.name.lower(), int(counts[phase])) for phase in Phase]
+    return found
+
+
+def ages_of(watches: Iterable[AnyWatch], now_at: int) -> list[tuple[str, float]]:
+    """Return for how many seconds each learned rule has been learning, 0 before it began."""
+    found = []
+    for watch in watches:
+        if isinstance(watch, LearnedWatch):
+            first = watch.facts.first_at[: len(watch.groups)]
+            began_at = int(first[first != NEVER].min(initial=now_at))
+            found.append((watch.rule.name, max(now_at - began_at, 0) / 1000))
     return found
 
 
