@@ -57,7 +57,7 @@ _TOO_LARGE: Final = 413
 _WRONG_KEY: Final = frozenset({401, 403, 404})
 _KEY_NAMED: Final = re.compile(r"routing[ _]key", re.IGNORECASE)
 # What it says with nearly every 202, so that its JSON need not be read each time.
-_USUAL: Final = '"message":"Event processed"'
+_USUAL: Final = '"Event processed"'
 _PROCESSED: Final = Sent("202 Event processed")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from playwatch.core.deliveries import (
@@ -47,20 +48,20 @@ def after(delivery: Delivery, attempt: Attempt, now_at: int, draw: Callable[[], 
     page that could not be sent for an hour is still a page; there is one on
     age, counted from the first attempt that failed after `GIVE_UP_MS`.
     """
-    tried = replace(delivery, attempts=delivery.attempts + 1)
+    tried = partial(replace, delivery, attempts=delivery.attempts + 1)
     if isinstance(attempt, Sent):
-        return replace(tried, status=DeliveryStatus.SENT, reason="")
+        return tried(status=DeliveryStatus.SENT, reason="")
     if isinstance(attempt, Rejected):
-        return replace(tried, status=DeliveryStatus.DEAD, reason=attempt.reason)
+        return tried(status=DeliveryStatus.DEAD, reason=attempt.reason)
     if now_at - delivery.created_at > GIVE_UP_MS:
         reason = f"given up after {GIVE_UP_MS // 3_600_000} h: {attempt.reason}"
-        return replace(tried, status=DeliveryStatus.DEAD, reason=reason)
+        return tried(status=DeliveryStatus.DEAD, reason=reason)
     wait_s = (
         MISCONFIGURED_S
         if isinstance(attempt, Misconfigured)
         else _wait_s(attempt, delivery.attempts, draw())
     )
-    return replace(tried, not_before_at=now_at + round(wait_s * 1000), reason=attempt.reason)
+    return tried(not_before_at=now_at + round(wait_s * 1000), reason=attempt.reason)
 
 
 def _wait_s(attempt: Retry, failures: int, jitter: float) -> float:

@@ -89,7 +89,10 @@ class LaneLog:
         self.misconfigured = ""
         self.given_up = 0
         self._dead = telemetry.deliveries_dead.labels(channel)
-        telemetry.channel_misconfigured.labels(channel).set(0)
+        self._sent = telemetry.notifications.labels(channel, _OUTCOMES[Sent])
+        self._latency = telemetry.notification_latency.labels(channel)
+        self._is_misconfigured = telemetry.channel_misconfigured.labels(channel)
+        self._is_misconfigured.set(0)
         telemetry.deliveries_pending.labels(channel).set_function(lambda: len(self._expected))
         telemetry.delivery_oldest.labels(channel).set_function(self._oldest_s)
         telemetry.channel_away.labels(channel).set_function(lambda: bool(self.away))
@@ -114,7 +117,7 @@ class LaneLog:
         """Forget what was said of the channel before it was replaced."""
         self._endpoint = endpoint
         self.misconfigured = ""
-        self._telemetry.channel_misconfigured.labels(self._name).set(0)
+        self._is_misconfigured.set(0)
 
     def expect(self, deliveries: Iterable[Delivery]) -> None:
         """Count deliveries that are now in the queue."""
@@ -148,7 +151,10 @@ class LaneLog:
     def note(self, attempt: Attempt, following: Delivery, wait_s: float) -> None:
         """Count an attempt and log what it means for its delivery."""
         name = self._name
-        self._telemetry.notifications.labels(name, outcome_of(attempt)).inc()
+        if isinstance(attempt, Sent):
+            self._sent.inc()
+        else:
+            self._telemetry.notifications.labels(name, outcome_of(attempt)).inc()
         if reason := reason_of(attempt):
             self._telemetry.notification_failures.labels(name, reason).inc()
         if following.status is not DeliveryStatus.PENDING:
@@ -158,7 +164,7 @@ class LaneLog:
         what = f"{following.action.value} of incident {following.incident_id} to {name}"
         if isinstance(attempt, Sent):
             latency_s = (self._clock.wall_ms() - following.created_at) / 1000
-            self._telemetry.notification_latency.labels(name).observe(max(0.0, latency_s))
+            self._latency.observe(max(0.0, latency_s))
             log.info("%s accepted: %s", what, attempt.answer, extra=facts)
         elif following.status is DeliveryStatus.DEAD:
             self.given_up += 1
@@ -177,14 +183,15 @@ class LaneLog:
             if attempt.reason != self.misconfigured:
                 log.error("channel %s is misconfigured and waits: %s", self._name, attempt.reason)
             self.misconfigured = attempt.reason
+            self._is_misconfigured.set(1)
         elif self.misconfigured and not isinstance(attempt, Retry):
             log.info("channel %s works again", self._name)
             self.misconfigured = ""
+            self._is_misconfigured.set(0)
         if bool(self.away) is not self._told_away:
             self._told_away = bool(self.away)
             state = self.away or "its receiver answers again"
             log.warning("channel %s: %s", self._name, state)
-        self._telemetry.channel_misconfigured.labels(self._name).set(bool(self.misconfigured))
 
     def _oldest_s(self) -> float:
         if not self._expected:

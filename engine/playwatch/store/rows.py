@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -24,6 +24,12 @@ _DECODER: Final = msgspec.json.Decoder(Incident, strict=False)
 _DECISIONS: Final = msgspec.json.Decoder(Decision, strict=False)
 _MATCHERS: Final = msgspec.json.Decoder(tuple[Matcher, ...])
 
+_NUMBERS: Final = {
+    kind: [field.name for field in fields(kind) if "float" in str(field.type)]
+    for kind in (Incident, Decision)
+}
+"""What of a record may be NaN or infinite."""
+
 Row = dict[str, str | int | float | None]
 """The parameters of one statement."""
 
@@ -33,18 +39,22 @@ def encode_incident(incident: Incident) -> str:
 
     Notes
     -----
-    About 3 µs. A field added later with a default reads old rows, and a field
-    that this version does not know is skipped.
+    About 3 µs, more where a number is none. A field added later with a default
+    reads old rows, and a field that this version does not know is skipped.
     """
     return _encode(incident)
 
 
 def _encode(record: Incident | Decision) -> str:
-    fields: dict[str, object] = msgspec.to_builtins(record)
-    for name, value in fields.items():
+    numbers = _NUMBERS[type(record)]
+    if all(math.isfinite(getattr(record, name) or 0.0) for name in numbers):
+        return _ENCODER.encode(record).decode()
+    built: dict[str, object] = msgspec.to_builtins(record)
+    for name in numbers:
+        value = built[name]
         if isinstance(value, float) and not math.isfinite(value):
-            fields[name] = str(value)
-    return _ENCODER.encode(fields).decode()
+            built[name] = str(value)
+    return _ENCODER.encode(built).decode()
 
 
 def decode_incident(body: str) -> Incident:
