@@ -67,7 +67,7 @@ MOST_PRESSURE: Final = 2.0
 """Powers of ten by which an overspent budget raises the level at most."""
 JUDGED_KEEP: Final = 0.99
 """What an interval of fewer groups leaves of how many were judged."""
-UNJUDGED: Final = (Evidence.FEW_VIEWS, Evidence.LEARNING)
+UNJUDGED: Final = (Evidence.FEW_VIEWS, Evidence.LEARNING, Evidence.OTHER_UNIT)
 
 
 class Call(IntEnum):

@@ -37,6 +37,8 @@ class Evidence(IntEnum):
     """Not judged: too little has been seen."""
     FEW_VIEWS = 6
     """Not judged: no outcome of so few views could be evidence."""
+    OTHER_UNIT = 7
+    """Not judged: off by almost exactly a factor that people convert units by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

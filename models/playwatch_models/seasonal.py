@@ -178,14 +178,16 @@ class SeasonalDetector:
         strange = suspect_unit(
             memory, chunk.raw, expected, (width / (np.abs(found.expected) + width)).astype(_F)
         )
-        judged = (memory.seen > _UNJUDGED) & (memory.settling <= 0) & ~strange
+        known = (memory.seen > _UNJUDGED) & (memory.settling <= 0)
+        judged = known & ~strange
         score = self._score(memory, chunk, found, rarities)
         score[~judged | ~self._is_worse(found.agreed)] = 0
         raw, score = score, self._habituation.tired(memory, score)
         findings.score[part] = score
-        findings.evidence[part] = np.where(
-            judged, np.where(score > 0, self._speaks, Evidence.NONE), Evidence.LEARNING
-        )
+        evidence = np.where(score > 0, self._speaks, Evidence.NONE)
+        evidence[strange] = Evidence.OTHER_UNIT
+        evidence[~known] = Evidence.LEARNING
+        findings.evidence[part] = evidence
         odd = np.abs(found.agreed) > _ODD
         begun = np.where(odd & (self._since[chunk.rows] > 0), self._since[chunk.rows], chunk.at)
         findings.since_at[part] = begun

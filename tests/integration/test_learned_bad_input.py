@@ -13,6 +13,7 @@ from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable, canonical_dimensions
 from playwatch.core.snapshots import restore
+from playwatch.runtime.model_states import group_states, rule_states
 from tests.stage import FAILURES, ONCALL, VIEWERS
 
 START = 1_800_000_000_000 // 60_000 * 60_000
@@ -93,6 +94,36 @@ def test_a_metric_that_changes_to_a_greater_unit_pages_nobody() -> None:
             stream.send(factor * dice.normal(1500, 50))
 
     assert stream.opened == []
+
+
+def test_a_metric_that_changes_to_larger_numbers_pages_nobody_and_says_so() -> None:
+    stream = Stream(STARTUP)
+    dice = np.random.default_rng(3)
+    for _ in range(400):
+        stream.send(dice.normal(1.5, 0.05))
+    for _ in range(2):
+        stream.send(1000 * dice.normal(1.5, 0.05))
+    (group, *_) = group_states(stream.watch())
+    (rule,) = rule_states(stream.pipeline, [], START)
+    assert group.state == "unit changed?"
+    assert "may have changed their unit" in rule.why_not
+    for _ in range(30):
+        stream.send(1000 * dice.normal(1.5, 0.05))
+
+    (group, *_) = group_states(stream.watch())
+    assert stream.opened == []
+    assert group.state == "normal"
+    assert group.expected == pytest.approx(1500, rel=0.1)
+
+
+def test_a_jump_that_is_no_unit_still_opens() -> None:
+    stream = Stream(STARTUP)
+    dice = np.random.default_rng(3)
+    for factor, minutes in ((1.0, 400), (5.0, 30)):
+        for _ in range(minutes):
+            stream.send(factor * dice.normal(1500, 50))
+
+    assert stream.opened
 
 
 def test_a_model_of_damaged_bytes_is_refused_in_words_and_learned_anew() -> None:

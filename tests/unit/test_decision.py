@@ -79,7 +79,7 @@ def test_the_end_after_a_reopening_waits_longer() -> None:
     assert said.index(Call.CLEAR) == 10
 
 
-@pytest.mark.parametrize("evidence", [Evidence.FEW_VIEWS, Evidence.LEARNING])
+@pytest.mark.parametrize("evidence", [Evidence.FEW_VIEWS, Evidence.LEARNING, Evidence.OTHER_UNIT])
 def test_what_was_not_judged_is_held(evidence: Evidence) -> None:
     decider = deciding()
     calls(decider, 8.0)

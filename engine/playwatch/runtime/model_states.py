@@ -84,7 +84,7 @@ class GroupState:
     decades
         How rare its newest interval is by chance, powers of ten.
     state
-        ``open``, ``learning``, ``too few views`` or ``normal``.
+        ``open``, ``learning``, ``too few views``, ``unit changed?`` or ``normal``.
     """
 
     breakdowns: tuple[tuple[str, str], ...]
@@ -188,6 +188,7 @@ def _rule_state(watch: LearnedWatch, recent: Sequence[Incident], now_at: int) ->
     is_heard = facts.intervals[:count] > 0
     learning = int(((evidence == Evidence.LEARNING) | ~is_heard).sum())
     few_views = int(((evidence == Evidence.FEW_VIEWS) & is_heard).sum())
+    in_another_unit = int((evidence == Evidence.OTHER_UNIT).sum())
     first = facts.first_at[:count]
     since_at = _known(int(first[is_heard].min(initial=np.iinfo(np.int64).max)))
     pages = sum(one.rule == watch.rule.name for one in recent)
@@ -198,7 +199,7 @@ def _rule_state(watch: LearnedWatch, recent: Sequence[Incident], now_at: int) ->
         kind=watch.kind.value,
         groupings=tuple(watch.groups.groupings) if count else (),
         groups=count,
-        judged=count - learning - few_views,
+        judged=count - learning - few_views - in_another_unit,
         learning=learning,
         few_views=few_views,
         open=len(watch.open) or int((watch.phases.phase[:count] >= Phase.OPEN).sum()),
@@ -208,11 +209,13 @@ def _rule_state(watch: LearnedWatch, recent: Sequence[Incident], now_at: int) ->
         level=watch.level,
         pages=pages,
         pages_per_week=pages * WEEK_MS / length_ms if length_ms >= WEEK_MS // 7 else None,
-        why_not=_why_not(watch, count, learning, few_views),
+        why_not=_why_not(watch, count, learning, few_views, in_another_unit),
     )
 
 
-def _why_not(watch: LearnedWatch, count: int, learning: int, few_views: int) -> str:
+def _why_not(
+    watch: LearnedWatch, count: int, learning: int, few_views: int, in_another_unit: int
+) -> str:
     if not count:
         return "no sample yet"
     said = []
@@ -220,6 +223,8 @@ def _why_not(watch: LearnedWatch, count: int, learning: int, few_views: int) -> 
         said.append(f"{learning:,} of {count:,} groups are still being learned")
     if few_views:
         said.append(f"{few_views:,} have too few views for any outcome to be evidence")
+    if in_another_unit:
+        said.append(f"{in_another_unit:,} may have changed their unit, such as s to ms")
     beyond = sum(watch.groups.left_out.values())
     if beyond:
         said.append(f"{beyond:,} more found no room and are watched in wider groups")
@@ -232,6 +237,8 @@ def _state(watch: LearnedWatch, row: int) -> str:
     evidence = Evidence(watch.facts.evidence[row])
     if evidence is Evidence.LEARNING or not watch.facts.intervals[row]:
         return "learning"
+    if evidence is Evidence.OTHER_UNIT:
+        return "unit changed?"
     return "too few views" if evidence is Evidence.FEW_VIEWS else "normal"
 
 
