@@ -123,8 +123,9 @@ async def test_two_channels_with_one_key_share_its_limit_and_its_429(
     async with StandIn(clock=clock) as server:
         channels = (patient(server.url, clock), patient(server.url, clock, "other"))
         async with delivering(store, clock, *channels, rate_limits=LIMITS) as outbox:
-            await put(store, outbox, *map(message, mine))
-            await put(store, outbox, *(message(one, channel="other") for one in yours))
+            # In one commit: neither channel has sent anything when the other looks.
+            both = [*map(message, mine), *(message(one, channel="other") for one in yours)]
+            await put(store, outbox, *both)
             await server.wait_for_events(100)
             await asleep(clock)
             assert server.requests == 100
