@@ -35,6 +35,7 @@ from tests.delivering import (
     message,
     next_moment_s,
     pagerduty,
+    patient,
     put,
     seeded,
     soon,
@@ -441,7 +442,7 @@ async def test_a_storm_is_delivered_exactly_once_and_in_order(
     incidents = [an_incident(f"i{number}") for number in range(1_000)]
     async with StandIn(rate_limit=None, clock=clock) as server:
         store = await SqliteStore.open(tmp_path / "playwatch.db")
-        channel = pagerduty(server.url, clock)
+        channel = patient(server.url, clock)
         try:
             await put(store, None, *(message(one) for one in incidents))
             await put(store, None, *(message(one, Action.RESOLVE) for one in incidents[:500]))
