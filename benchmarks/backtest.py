@@ -2,7 +2,8 @@
 
 A week of 1,000 series at one-minute samples, as an engine would have recorded
 it: one columnar message a minute and a tick each second. One rule, by country,
-is evaluated by the console script's own code.
+is evaluated by the console script's own code; once more with the model, which
+then watches the failures overall, by country and by title.
 
     .venv/bin/python benchmarks/backtest.py --series 1000 --days 7
 
@@ -38,6 +39,7 @@ MINUTE_MS = 60_000
 BAD_HOUR = 20
 CONFIG = """\
 mqtt: {url: "mqtt://127.0.0.1"}
+anomalies: []
 rules:
   - {name: failures, metric: playback_failure_percentage, by: [country], window: 5m,
      trigger: "> 5", for: 5m, min_views: 100}
@@ -65,8 +67,11 @@ def main() -> None:
         print(f"recorded {recording.stat().st_size:,} bytes in {time.perf_counter() - began:.1f} s")
         runs = [measure(recording, settings, with_traces=False) for _ in range(asked.runs)]
         traced = measure(recording, settings, with_traces=True)
+        config.write_text(CONFIG.replace("anomalies: []\n", ""))
+        learned = measure(recording, load_config(config, environ={}), with_traces=False)
         size = recording.stat().st_size
-    for name, run in (*((f"run {i}", run) for i, run in enumerate(runs, 1)), ("charts", traced)):
+    others = (("charts", traced), ("with the model", learned))
+    for name, run in (*((f"run {i}", run) for i, run in enumerate(runs, 1)), *others):
         print(
             f"{name}: {run['seconds']:.1f} s ({run['cpu_seconds']:.1f} s CPU),"
             f" {run['samples']:,} samples,"
@@ -80,6 +85,7 @@ def main() -> None:
             "bytes": size,
             "runs": runs,
             "with_charts": traced,
+            "with_the_model": learned,
         }
         print(f"kept in {keep('backtest', result).relative_to(Path.cwd())}")
 

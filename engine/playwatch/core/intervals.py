@@ -25,6 +25,8 @@ LATENESS_S: Final = 10.0
 
 _SLOTS: Final = 2
 _LATENESS_MS: Final = round(LATENESS_S * 1000)
+_AT_ONCE: Final = np.iinfo(np.int64).min
+_NEVER_DUE: Final = np.iinfo(np.int64).max
 
 
 class Contributions(NamedTuple):
@@ -104,6 +106,7 @@ class IntervalRings:
         self.weight: NDArray[np.float64] = np.zeros((0, _SLOTS))
         self.views: NDArray[np.int64] = np.zeros((0, _SLOTS), np.int64)
         self.samples: NDArray[np.int32] = np.zeros((0, _SLOTS), np.int32)
+        self._due_ms = _AT_ONCE
 
     def reserve(self, groups: int) -> None:
         """Make room for so many groups."""
@@ -126,6 +129,7 @@ class IntervalRings:
         A sample of an interval that is closed already is left out.
         """
         self._hear(samples)
+        self._due_ms = _AT_ONCE
         number = samples.at // self.interval_ms
         for one in np.unique(number).tolist():
             part = samples.take(number == one)
@@ -137,13 +141,25 @@ class IntervalRings:
             self._pour(part, one)
 
     def due(self, groups: int, monotonic_ms: int) -> Iterator[Sums]:
-        """Iterate over the intervals that are over, the oldest first."""
+        """Iterate over the intervals that are over, the oldest first.
+
+        Notes
+        -----
+        Nothing until one can be: clocks that no sample moves only run.
+        """
+        if not self.is_due(monotonic_ms):
+            return
         every = np.arange(groups, dtype=np.int32)
         over = (self.now(every, monotonic_ms) - self._lateness_ms) // self.interval_ms - 1
         held = self.number[:groups]
         rows = every[((held != NEVER) & (held <= over[:, None])).any(axis=1)]
         if len(rows):
             yield from self._close(rows, over[rows])
+        self._due_ms = int(self.closes_ms(groups).min(initial=_NEVER_DUE))
+
+    def is_due(self, monotonic_ms: int) -> bool:
+        """Return whether an interval may be over."""
+        return monotonic_ms >= self._due_ms
 
     def closes_ms(self, groups: int) -> NDArray[np.int64]:
         """Return when, on the monotonic clock, what is open will be over."""
@@ -168,6 +184,7 @@ class IntervalRings:
 
     def resume(self, groups: int) -> None:
         """Go on after a hole: what was open is whole only where sums are means."""
+        self._due_ms = _AT_ONCE
         if self._skips_first:
             rows = np.arange(groups, dtype=np.int32)
             newest = self.newest_at[rows]
@@ -185,6 +202,7 @@ class IntervalRings:
 
     def forget(self, group: NDArray[np.int32]) -> None:
         """Make some groups as new."""
+        self._due_ms = _AT_ONCE
         for name in self.COLUMNS:
             getattr(self, name)[group] = NEVER if name in {"newest_at", "closed", "number"} else 0
 

@@ -63,8 +63,7 @@ CALM_S: Final = 1800.0
 """How long a group whose incident was ended from outside must not open unless it was calm."""
 
 _NOTHING: Final = np.zeros(0, np.int32)
-_ANY: Final = np.zeros(1, np.int32)
-"""Stands for whatever waits."""
+_ANY: Final = np.zeros(1, np.int32)  # stands for whatever waits
 _LEAST_SHARE: Final = 1e-6
 PATIENCE: Final = 3
 """Intervals without a sample after which a group is silent."""
@@ -153,11 +152,10 @@ class LearnedWatch:
 
     def tick(self, monotonic_ms: int) -> list[Turn]:
         """Look at the samples that wait, and at what time alone has closed."""
+        if not self._buffer.waiting and self._is_calm(monotonic_ms):
+            return []
         touched, turns = self._absorb()
-        count = len(self.groups)
-        if not count:
-            return turns
-        for sums in self.intervals.due(count, monotonic_ms):
+        for sums in self.intervals.due(self._groups, monotonic_ms):
             turns += self._step(sums)
         if self.kind is MetricClass.RATIO and len(touched):
             turns += self._peek(touched, monotonic_ms)
@@ -304,6 +302,10 @@ class LearnedWatch:
             return []
         silent = absent(group[is_silent], now[is_silent], is_upward=self._is_upward)
         return self._conclude(silent)
+
+    def _is_calm(self, monotonic_ms: int) -> bool:
+        """Return whether time can change nothing now."""
+        return self.phases.is_idle and not self.intervals.is_due(monotonic_ms)
 
     def _is_open(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which groups have an incident that is not about to end."""

@@ -23,7 +23,7 @@ from playwatch.core.series import NEVER
 from playwatch.core.silences import reason_for_quiet
 from playwatch.core.teller import Teller
 from playwatch.core.watches import Watch
-from playwatch.core.watching import share_budgets, watch_of
+from playwatch.core.watching import pooled, share_budgets, watch_of
 from playwatch_models.registry import open_detector
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Pipeline:
 
     def tick(self, now: Instant) -> Step:
         """Let time pass: for durations, for what has gone silent, for silences that end."""
-        share_budgets(self.watches)
+        self._share_budgets()
         turns = [turn for watch in self.watches for turn in watch.tick(now.monotonic_ms)]
         return self._step(turns, now.at)
 
@@ -260,7 +260,16 @@ class Pipeline:
     def _watch(self, watches: list[AnyWatch]) -> None:
         self.watches = watches
         self._lookout = Lookout(self.series, watches, few=self._few)
+        self._pooled = pooled(watches)
+        self._shared: list[int] = []
         self._paging_again = {watch.rule.name for watch in watches if watch.rule.repage_on_rise}
+
+    def _share_budgets(self) -> None:
+        """Share budgets out anew where rules of a pool have more groups than before."""
+        groups = [len(watch.groups) for watch in self._pooled]
+        if groups != self._shared:
+            self._shared = groups
+            share_budgets(self._pooled)
 
     def _step(self, turns: list[Turn], at: int, late: int = 0, *, releases: bool = True) -> Step:
         """Route what happened, so that incidents and deliveries commit together."""

@@ -46,11 +46,16 @@ def watch_of(
     return Watch(rule, catalogue, installation, counts_after)
 
 
-def share_budgets(watches: Iterable[AnyWatch]) -> None:
+def pooled(watches: Iterable[AnyWatch]) -> list[LearnedWatch]:
+    """Return the learned rules that share a budget with others."""
+    return [one for one in watches if isinstance(one, LearnedWatch) and one.condition.pool]
+
+
+def share_budgets(watches: Iterable[LearnedWatch]) -> None:
     """Give each learned rule of a pool its part of the budget, by its groups."""
-    pooled = [one for one in watches if isinstance(one, LearnedWatch) and one.condition.pool]
+    watches = list(watches)
     groups: Counter[str] = Counter()
-    for watch in pooled:
+    for watch in watches:
         groups[watch.condition.pool] += len(watch.groups)
-    for watch in pooled:
+    for watch in watches:
         watch.share(len(watch.groups) / max(groups[watch.condition.pool], 1))
