@@ -114,11 +114,6 @@ class Calls:
         """Return how many groups were decided on."""
         return len(self.group)
 
-    def once_in_s(self, step_s: float) -> NDArray[np.float64]:
-        """Return how seldom a group shows as much by chance, seconds between two times."""
-        seldom: NDArray[np.float64] = step_s * 10**self.rarity
-        return seldom
-
 
 class Decider:
     """Turns the findings of one detector into calls that keep a budget.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from tests.kit.stores import T0, a_delivery, an_incident
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from playwatch.core.incidents import Incident
 
@@ -51,6 +51,16 @@ def ended(number: int, at: int) -> Incident:
     return incident.ended(
         Status.CLOSED, reason="over", resolved_at=at + 1, ended_at=at + 2, value=1.0
     )
+
+
+async def test_a_backup_may_be_named_as_seen_from_the_working_folder(
+    store: SqliteStore, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.commit(Changes([an_incident()]))
+    monkeypatch.chdir(tmp_path)
+
+    assert back_up(path, Path("copy.db")).problems == ()
+    assert check_store(Path("copy.db")).incidents == 1
 
 
 async def test_a_store_in_use_is_copied_with_its_keys_and_the_copy_is_a_store(

@@ -186,7 +186,7 @@ def test_real_incidents_hardly_move_what_chance_does() -> None:
 def test_a_finding_says_how_seldom_it_is() -> None:
     said = deciding().decide(found(0, 5.0))
 
-    assert said.once_in_s(60.0)[0] == pytest.approx(60 * 1e5, rel=0.05)
+    assert said.rarity[0] == pytest.approx(5, abs=0.02)
 
 
 def test_a_snapshot_goes_on_where_it_stopped() -> None:

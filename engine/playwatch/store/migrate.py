@@ -97,7 +97,7 @@ def check(path: Path) -> str:
             message = f"store {path} does not exist: start an engine first, or give another path"
             raise StoreError(message)
         has_wal = path.with_name(f"{path.name}-wal").exists()
-        uri = f"{path.as_uri()}?mode=ro" + ("" if has_wal else "&immutable=1")
+        uri = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_wal else "&immutable=1")
         with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as connection:
             found = _version(connection, path)
     except OSError as error:
