@@ -83,5 +83,6 @@ def _read(path: str, file: str) -> str:
         with Path(file).open(encoding="utf-8") as opened:
             return opened.read(_LONGEST).strip()
     except (OSError, UnicodeError) as error:
-        message = f"{path}: {file or 'no file'} cannot be read: {error}"
+        why = error.strerror if isinstance(error, OSError) else error
+        message = f"{path}: {file or 'no file'} cannot be read: {why}"
         raise typer.BadParameter(message) from None

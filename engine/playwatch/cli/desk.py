@@ -125,7 +125,8 @@ def _token(settings: Settings, token_file: Path | None) -> str:
         try:
             return token_file.read_text().strip()
         except (OSError, UnicodeError) as error:
-            message = f"{token_file} cannot be read: {error}"
+            why = error.strerror if isinstance(error, OSError) else error
+            message = f"{token_file} cannot be read: {why}"
             raise EngineError(message) from error
     token = settings.web.token
     value = "" if token is None else token.get_secret_value()

@@ -63,7 +63,8 @@ def _tell(found: StoreCheck, verb: str, *, as_json: bool) -> None:
         return
     typer.echo(
         f"{verb} {found.path}: {found.size / 1e6:,.1f} MB, schema {found.schema},"
-        f" {found.incidents:,} incidents ({found.open_incidents} open),"
+        f" {found.incidents:,} incident{'' if found.incidents == 1 else 's'}"
+        f" ({found.open_incidents} open),"
         f" {found.pending} to be sent"
     )
     for problem in found.problems:
