@@ -399,8 +399,8 @@ async def test_a_message_for_a_channel_that_is_gone_stays_and_disturbs_nobody(
 async def test_a_channel_that_hangs_does_not_delay_another(store: Store, clock: HandClock) -> None:
     incidents = [an_incident(f"i{number}") for number in range(50)]
     async with holding() as (url, arrived, release), StandIn(clock=clock) as server:
-        slow = pagerduty(url, clock, "slow")
-        async with delivering(store, clock, slow, pagerduty(server.url, clock)) as outbox:
+        slow = patient(url, clock, "slow")
+        async with delivering(store, clock, slow, patient(server.url, clock)) as outbox:
             await put(store, outbox, *(message(one, channel="slow") for one in incidents))
             await arrived.wait()
             await put(store, outbox, *(message(one) for one in incidents))
