@@ -171,11 +171,15 @@ def test_what_cannot_be_read_is_refused_whole_with_its_reason(
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=300), st.integers(0, 120), st.integers(0, 255))
-def test_no_bytes_make_it_raise(noise: bytes, place: int, byte: int) -> None:
+def test_no_bytes_make_it_raise_or_are_lost_without_a_word(
+    noise: bytes, place: int, byte: int
+) -> None:
     good = bytearray(message())
     good[place % len(good)] = byte
 
-    read(noise, bytes(good))
+    for payload in (noise, bytes(good)):
+        intaken = read(payload)
+        assert len(intaken.batch) + sum(intaken.rejected.values()) > 0
 
 
 _KEYS = st.lists(
