@@ -32,6 +32,7 @@ from surroundings import (
     METRIC,
     Publisher,
     broker,
+    cpu_s_of,
     engine,
     free_port,
     receiver,
@@ -115,7 +116,7 @@ async def measure(
         prometheus(folder, page, their_events) as processes,
     ):
         with Publisher(port, 0) as publisher:
-            cpu = running.cpu_s(), sum(map(_cpu_s, processes))
+            cpu = running.cpu_s(), sum(cpu_s_of(one.pid) for one in processes)
             with Progress(console=Console(stderr=True), transient=True) as progress:
                 for number in progress.track(range(breaches), description="breaches"):
                     for action, value in ACTIONS:
@@ -128,7 +129,7 @@ async def measure(
                         found["prometheus"][action].append((arrived - began) * 1000)
             spent = {
                 "playwatch": round(running.cpu_s() - cpu[0], 2),
-                "prometheus": round(sum(map(_cpu_s, processes)) - cpu[1], 2),
+                "prometheus": round(sum(cpu_s_of(one.pid) for one in processes) - cpu[1], 2),
             }
     return found, spent
 
@@ -192,11 +193,6 @@ async def prometheus(
             process.terminate()
             await process.wait()
         await runner.cleanup()
-
-
-def _cpu_s(process: asyncio.subprocess.Process) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 def show(rows: dict[str, dict[str, dict[str, float]]], cpu_s: dict[str, float]) -> None:

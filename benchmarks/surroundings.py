@@ -179,8 +179,8 @@ class Engine:
 
     def cpu_s(self) -> float:
         """Return the processor time that it has used."""
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        assert self._process is not None  # noqa: S101 - it was started
+        return cpu_s_of(self._process.pid)
 
     def memory_bytes(self) -> int:
         """Return what it holds in memory."""
@@ -262,6 +262,12 @@ async def engine(
         yield running
     finally:
         await running.stop()
+
+
+def cpu_s_of(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

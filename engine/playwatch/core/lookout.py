@@ -33,24 +33,29 @@ class Lookout:
         for the next tick; the others judge at once what is theirs.
     few
         Up to so many samples of a rule are counted by a loop instead of in columns.
+
+    Attributes
+    ----------
+    judging
+        The rules whose bounds are written down, in their order.
     """
 
     def __init__(self, series: SeriesTable, watches: Iterable[AnyWatch], *, few: int = FEW) -> None:
         watches = list(watches)
         self._series = series
-        self._judging = [watch for watch in watches if isinstance(watch, Watch)]
+        self.judging = [watch for watch in watches if isinstance(watch, Watch)]
         self._learning: dict[int, list[LearnedWatch]] = defaultdict(list)
         for watch in watches:
             if isinstance(watch, LearnedWatch):
                 self._learning[watch.metric_id].append(watch)
-        self._dispatch = Dispatch(series, [watch.groups for watch in self._judging], few)
+        self._dispatch = Dispatch(series, [watch.groups for watch in self.judging], few)
         self._has_begun = False
 
     def take(self, settled: Settled, now: Instant) -> tuple[list[Turn], int]:
         """Count a batch and judge the groups it touched; return also how many were late."""
         if not self._has_begun:
             self._has_begun = True
-            for watch in self._judging:
+            for watch in self.judging:
                 watch.begin(now.monotonic_ms)
         turns, late = self._judge(settled, now.monotonic_ms)
         if self._learning:
@@ -62,7 +67,7 @@ class Lookout:
         turns: list[Turn] = []
         late = 0
         for number, part in self._dispatch.share(settled.counted):
-            watch = self._judging[number]
+            watch = self.judging[number]
             if isinstance(part, Part) or number in withdrawn:
                 columns = part if isinstance(part, Part) else part.part()
                 touched, too_late = watch.take(columns, withdrawn.get(number), monotonic_ms)

@@ -22,7 +22,6 @@ from playwatch.core.samples import FEW
 from playwatch.core.series import NEVER
 from playwatch.core.silences import reason_for_quiet
 from playwatch.core.teller import Teller
-from playwatch.core.watches import Watch
 from playwatch.core.watching import pooled, share_budgets, watch_of
 from playwatch_models.registry import open_detector
 
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from playwatch.core.samples import Instant, SampleBatch
     from playwatch.core.series import SeriesTable
     from playwatch.core.silences import MuteWindow, Silence
+    from playwatch.core.watches import Watch
     from playwatch.core.watching import AnyWatch
 
 
@@ -117,7 +117,7 @@ class Pipeline:
     @property
     def thresholds(self) -> list[Watch]:
         """The rules at work whose bounds are written down."""
-        return [watch for watch in self.watches if isinstance(watch, Watch)]
+        return self._lookout.judging
 
     @property
     def withheld(self) -> frozenset[str]:
