@@ -57,7 +57,10 @@ class Soak:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder = folder
-        self._rng: random.Random = seeded(seed)
+        # What happens is drawn apart from the jitter of the waits: how often a
+        # lane draws depends on the machine's speed, and the story must not.
+        self._story: random.Random = seeded(seed)
+        self._jitter: random.Random = seeded(seed + 1)
         self._clock = HandClock()
         self._still_open: dict[str, Incident] = {}
         self.opened = self.crashes = self.requests = 0
@@ -81,7 +84,7 @@ class Soak:
         async with sqlite_store(self._folder) as store:
             channel = pagerduty(server.url, self._clock)
             rates = {"on-call": 100}
-            surroundings = (store, self._clock, Telemetry(), self._rng)
+            surroundings = (store, self._clock, Telemetry(), self._jitter)
             outbox = Outbox([channel], *surroundings, rate_limits=rates)
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -99,7 +102,7 @@ class Soak:
         return steps
 
     async def _step(self, store: Store, outbox: Outbox, server: StandIn) -> None:
-        rng = self._rng
+        rng = self._story
         await self._happen(store, outbox)
         if rng.random() < 0.1:
             server.faults.clear()
@@ -113,7 +116,7 @@ class Soak:
 
     async def _happen(self, store: Store, outbox: Outbox) -> None:
         """Open some incidents and end others."""
-        rng = self._rng
+        rng = self._story
         count = 40 if rng.random() < 0.01 else rng.choice((0, 0, 1, 2))
         for _ in range(count):
             severity = rng.choice(tuple(Severity))

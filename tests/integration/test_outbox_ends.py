@@ -28,6 +28,7 @@ from tests.delivering import (
     holding,
     message,
     pagerduty,
+    patient,
     put,
     seeded,
     soon,
@@ -202,7 +203,7 @@ async def test_what_the_last_process_put_off_to_a_wrong_time_is_sent_at_the_star
 
     async with (
         StandIn(clock=clock) as server,
-        delivering(store, clock, pagerduty(server.url, clock)),
+        delivering(store, clock, patient(server.url, clock)),
     ):
         await server.wait_for(lambda it: len(it.pages) == 70)
 
