@@ -9,6 +9,8 @@ import numpy as np
 from playwatch.core.series import NEVER, grown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from playwatch_models.decision import Calls
@@ -62,6 +64,9 @@ class GroupFacts:
         for how many intervals there was any, -1 without an incident.
     is_sceptical
         Evidence of a fault that is over opens nothing by itself.
+    follower
+        Called with the groups of each interval that has closed, while what was
+        found of it stands here; None while nobody draws it.
 
     Notes
     -----
@@ -91,6 +96,7 @@ class GroupFacts:
         self.back: NDArray[np.float32] = np.zeros(0, np.float32)
         self.calm: NDArray[np.int16] = np.zeros(0, np.int16)
         self.is_sceptical: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.follower: Callable[[NDArray[np.int32]], None] | None = None
 
     def reserve(self, groups: int) -> None:
         """Make room for so many groups."""
@@ -123,12 +129,14 @@ class GroupFacts:
         )
 
     def close(self, findings: Findings) -> None:
-        """Count a closed interval of some groups."""
+        """Count a closed interval of some groups, which was noted just before."""
         group = findings.group
         self.judged_at[group] = findings.at
         self.intervals[group] += 1
         fresh = group[self.first_at[group] == NEVER]
         self.first_at[fresh] = self.judged_at[fresh]
+        if self.follower is not None:
+            self.follower(group)
 
     def wait_for_calm(self, group: int, until_at: int) -> None:
         """Let a group open nothing before it was calm, or before a time."""

@@ -18,6 +18,7 @@ import numpy as np
 from playwatch.core.metrics import Merge
 from playwatch.core.series import canonical_dimensions
 from playwatch.errors import StoreError
+from playwatch.runtime.trails import KINDS, MINUTE_MS
 from playwatch.store.history_blocks import Rows, joined, merged
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from playwatch.ports import Clock
     from playwatch.runtime.readings import Readings
     from playwatch.runtime.series_index import Knowing
+    from playwatch.runtime.standings import Group
+    from playwatch.runtime.trails import Unwritten
     from playwatch.store.history import History
 
 AFTER_S: Final = 5.0
 """How long after a minute it is written: what comes later is written apart."""
 FOLD_S: Final = 1.0
-MINUTE_MS: Final = 60_000
 _HOUR: Final = 60
 _DENSE: Final = 4
 _UNKNOWN: Final = -1
@@ -49,9 +51,14 @@ def rule_metric(rule: str) -> str:
     return f"rule:{rule}"
 
 
+def trail_metric(kind: str, rule: str) -> str:
+    """Return the name under which it keeps one of `KINDS` of what a rule has learned."""
+    return f"learned {kind}:{rule}"
+
+
 def is_of_rule(metric: str) -> bool:
     """Return whether it is such a name."""
-    return metric.startswith(rule_metric(""))
+    return metric.startswith((rule_metric(""), *(trail_metric(kind, "") for kind in KINDS)))
 
 
 @dataclass(slots=True)
@@ -114,9 +121,10 @@ class HistoryKeeper:
         await self._fold()
         rows, self._rows = self._rows, []
         groups = self._readings.newest()
+        trails = self._readings.trails.unwritten(self._clock.wall_ms())
         minute = self._clock.wall_ms() // MINUTE_MS - 1
         try:
-            await asyncio.to_thread(self._write, rows, groups, minute)
+            await asyncio.to_thread(self._write, rows, groups, trails, minute)
         except StoreError as error:
             if not self._fails:
                 log.error("a minute of history is lost: %s", error)  # noqa: TRY400 - a sentence
@@ -133,7 +141,9 @@ class HistoryKeeper:
             kinds = merges[series.metric[:count]]
             self._rows += await asyncio.to_thread(folded, pending, kinds)
 
-    def _write(self, rows: list[Rows], groups: Sequence[_Seen], minute: int) -> None:
+    def _write(
+        self, rows: list[Rows], groups: Sequence[_Seen], trails: Unwritten, minute: int
+    ) -> None:
         """Write rows by the series' rows as rows by the history's ids."""
         series = self._engine.pipeline.series
         everything = joined(rows)
@@ -149,6 +159,7 @@ class HistoryKeeper:
                 )
             )
         parts += self._of_groups(groups, minute)
+        parts += self._of_trails(trails)
         if parts:
             self.history.write(joined(parts))
 
@@ -170,17 +181,32 @@ class HistoryKeeper:
     def _of_groups(self, groups: Sequence[_Seen], minute: int) -> list[Rows]:
         found = []
         for rule, names, values in groups:
-            metric = rule_metric(rule)
-            keys = [canonical_dimensions(dict(group)) for group in names]
-            missing = [key for key in keys if (metric, key) not in self._groups]
-            if missing:
-                ids = self.history.ids(metric, Merge.LATEST, missing)
-                self._groups |= {(metric, key): one for key, one in zip(missing, ids, strict=True)}
-            ids = [self._groups[metric, key] for key in keys]
+            ids = self._ids_of(rule_metric(rule), names)
             is_known = np.isfinite(values)
             rows = Rows.of(ids, np.full(len(ids), minute), values, np.ones(len(ids)))
             found.append(rows.take(is_known))
         return [rows for rows in found if len(rows)]
+
+    def _of_trails(self, trails: Unwritten) -> list[Rows]:
+        found = []
+        for kind, values in trails.columns.items():
+            ids = np.zeros(len(trails.names), np.int32)
+            for rule in {rule for rule, _ in trails.names}:
+                mine = [n for n, (one, _) in enumerate(trails.names) if one == rule]
+                groups = [trails.names[n][1] for n in mine]
+                ids[mine] = self._ids_of(trail_metric(kind, rule), groups)
+            rows = Rows.of(ids[trails.name], trails.minute, values, np.ones(len(values)))
+            found.append(rows.take(np.isfinite(values)))
+        return [rows for rows in found if len(rows)]
+
+    def _ids_of(self, metric: str, groups: Sequence[Group]) -> list[int]:
+        """Return the history's ids of some groups, under a name of a rule's."""
+        keys = [canonical_dimensions(dict(group)) for group in groups]
+        missing = [key for key in keys if (metric, key) not in self._groups]
+        if missing:
+            ids = self.history.ids(metric, Merge.LATEST, missing)
+            self._groups |= {(metric, key): one for key, one in zip(missing, ids, strict=True)}
+        return [self._groups[metric, key] for key in keys]
 
     async def _tidy(self, minute: int) -> None:
         try:

@@ -10,7 +10,8 @@ import numpy as np
 
 from playwatch.core.metrics import Merge
 from playwatch.core.series import canonical_dimensions
-from playwatch.runtime.history import MINUTE_MS, rule_metric
+from playwatch.runtime.history import rule_metric, trail_metric
+from playwatch.runtime.trails import KINDS, MINUTE_MS, Trail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,24 @@ class Past:
         early = [pair for pair in zip(kept.times, kept.values, strict=True) if pair[0] < begin]
         return _with_gaps([*early, *late])
 
+    async def of_learned(
+        self, rule: str, groups: Sequence[Group], from_at: int, until_at: int
+    ) -> list[Trail]:
+        """Return what a learned rule saw of some groups, and what it then took for normal.
+
+        Notes
+        -----
+        Every interval of late, before that the last one of each minute; where
+        neither is kept, nothing.
+        """
+        late = [self._readings.trails.of_group(rule, group) for group in groups]
+        is_whole = all(trail.times and trail.times[0] <= from_at for trail in late)
+        if self._history is not None and not is_whole:
+            names = [canonical_dimensions(dict(group)) for group in groups]
+            kept = await asyncio.to_thread(self._trails, rule, names, from_at, until_at)
+            late = [early.then(trail) for early, trail in zip(kept, late, strict=True)]
+        return [trail.since(from_at, until_at) for trail in late]
+
     async def of_series(
         self,
         metric: str,
@@ -94,6 +113,25 @@ class Past:
             mine = rows.take(rows.series == ids.get(name, -1))
             pairs = zip(_middle(mine.minute), mine.value.tolist(), strict=True)
             found.append(_with_gaps(list(pairs)))
+        return found
+
+    def _trails(
+        self, rule: str, names: Sequence[bytes], from_at: int, until_at: int
+    ) -> list[Trail]:
+        assert self._history is not None  # noqa: S101 - the caller has looked
+        ids = [self._history.find(trail_metric(kind, rule), names) for kind in KINDS]
+        everything = [one for known in ids for one in known.values()]
+        first, last = from_at // MINUTE_MS - 1, until_at // MINUTE_MS
+        rows = self._history.read(everything, Merge.LATEST, first, last)
+        found = []
+        for name in names:
+            parts = [rows.take(rows.series == known.get(name, -1)) for known in ids]
+            minutes = np.unique(parts[0].minute)
+            columns = np.full((len(KINDS), len(minutes)), np.nan)
+            for column, part in zip(columns, parts, strict=True):
+                is_here = np.isin(part.minute, minutes)
+                column[np.searchsorted(minutes, part.minute[is_here])] = part.value[is_here]
+            found.append(Trail(((minutes + 1) * MINUTE_MS).tolist(), *columns.tolist()))
         return found
 
     def _merged(

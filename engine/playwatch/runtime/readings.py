@@ -17,6 +17,7 @@ from playwatch.core.learned import LearnedWatch
 from playwatch.core.phases import Phase
 from playwatch.core.series import NEVER
 from playwatch.runtime.standings import GroupReading, RuleReading, band, margins, row_of
+from playwatch.runtime.trails import Trails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,9 +46,15 @@ class Readings:
     ----------
     watches
         Returns the rules at work, in the order of the configuration.
+
+    Attributes
+    ----------
+    trails
+        What learned rules saw and took for normal.
     """
 
     def __init__(self, watches: Callable[[], Sequence[AnyWatch]], clock: Clock) -> None:
+        self.trails = Trails()
         self._watches = watches
         self._clock = clock
         self._values: dict[str, tuple[AnyWatch, NDArray[np.float32]]] = {}
@@ -71,6 +78,7 @@ class Readings:
         """
         watches = self._watches()
         self._forget(watches)
+        self.trails.follow(watches, self._clock.wall_ms())
         look = _Look(self._clock.wall_ms())
         room, kept = AT_ONCE, KEPT_GROUPS
         for number in range(len(watches)):
@@ -129,12 +137,11 @@ class Readings:
         """Return the learned rules that are at work."""
         return [one for one in self._watches() if isinstance(one, LearnedWatch)]
 
-    def learned_band(self, metric: str, group: Group) -> tuple[float, float] | None:
-        """Return where a group of a metric is expected; None where nothing is learned of it."""
+    def learns(self, metric: str, group: Group) -> Rule | None:
+        """Return the rule that learns a group of a metric; None where there is none."""
         for watch in self.learned():
-            row = row_of(watch, group) if watch.rule.metric == metric else None
-            if row is not None:
-                return band(watch, row)
+            if watch.rule.metric == metric and row_of(watch, group) is not None:
+                return watch.rule
         return None
 
     def trace(self, rule: str, group: Group) -> tuple[list[int], list[float]]:

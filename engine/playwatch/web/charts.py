@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,13 @@ from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
+from playwatch.web.chart import lane, middle
 from playwatch.web.curves import Curves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from playwatch.web.chart import Chart
+    from playwatch.web.chart import Band, Chart
 
 _COLOURS = {"info": "#5b8def", "warning": "#e8a33d", "error": "#e06c3b", "critical": "#cf3a3a"}
 _LINE = "#2b5c8a"
@@ -39,7 +39,7 @@ def item(chart: Chart, *, is_dark: bool) -> dict[str, Any]:
 
     Notes
     -----
-    Its line is the source ``values``, so that a page can bring it up to date.
+    Its sources have names, so that a page can bring them up to date.
     """
     plot = _drawn(chart, _MOON if is_dark else _LINE)
     if is_dark:
@@ -93,10 +93,7 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
             )
         )
     if chart.band is not None:
-        low, high = chart.band
-        plot.add_layout(BoxAnnotation(bottom=low, top=high, fill_color=_BAND, fill_alpha=0.14))
-    if chart.expected is not None:
-        plot.add_layout(_limit(chart.expected, _BAND, "dashed"))
+        _draw_band(plot, chart.band)
     values = ColumnDataSource({"x": list(chart.times), "y": list(chart.values)}, name="values")
     line = plot.line("x", "y", source=values, line_color=colour, line_width=1.6)
     for limit, severity in chart.bounds:
@@ -117,6 +114,32 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[000]")
     _dress(plot)
     return plot
+
+
+def _draw_band(plot: figure, band: Band) -> None:
+    """Draw what was normal as an area, and what was expected as a line."""
+    plot.patches(
+        "xs",
+        "ys",
+        source=ColumnDataSource(lane(band), name="lane"),
+        fill_color=_BAND,
+        fill_alpha=0.16,
+        line_alpha=0.0,
+    )
+    line = plot.line(
+        "x",
+        "expected",
+        source=ColumnDataSource(middle(band), name="expected"),
+        line_color=_BAND,
+        line_dash="dashed",
+        line_width=1.2,
+    )
+    if not band.is_constant:
+        tips = [
+            ("expected", "@expected{0,0.[00]}"),
+            ("normal", "@low{0,0.[00]} to @high{0,0.[00]}"),
+        ]
+        plot.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=tips))
 
 
 def _curved(chart: Curves) -> figure:
@@ -178,12 +201,5 @@ def _limit(limit: float, colour: str, dash: str) -> Span:
 
 
 def _range(chart: Chart) -> Range1d:
-    """Return an axis that holds every value and every bound, with some air."""
-    shown = [value for value in chart.values if math.isfinite(value)]
-    shown += [limit for limit, _ in chart.bounds]
-    shown += [edge for edge in chart.band or () if math.isfinite(edge)]
-    shown += [] if chart.expected is None else [chart.expected]
-    low, high = min(shown, default=0.0), max(shown, default=1.0)
-    low = 0.0 if 0 <= low < (high / 2) else low
-    air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    return Range1d(start=low if low == 0 else low - air, end=high + air)
+    low, high = chart.levels()
+    return Range1d(start=low, end=high)

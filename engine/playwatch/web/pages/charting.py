@@ -9,13 +9,16 @@ as they come.
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from playwatch.core.rules import Threshold
-from playwatch.web.chart import Chart, Shade, changing, shipped_script
+from playwatch.core.rules import AlertType, Threshold
+from playwatch.runtime.trails import Trail
+from playwatch.web.chart import Band, Chart, Shade, changing, shipped_script
 
 if TYPE_CHECKING:
     from playwatch.core.incidents import Incident
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 SCRIPT_PATH: Final = "/static/charts.js"
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
+_GAP_INTERVALS: Final = 3
 
 
 async def script(request: web.Request) -> web.StreamResponse:
@@ -72,11 +76,14 @@ class IncidentCharts:
         end_at = incident.resolved_at or now
         length = max(end_at - incident.started_at, 0)
         from_at = incident.started_at - min(max(2 * length, 2 * _MINUTE_MS), 2 * _HOUR_MS)
-        until_at = min(end_at + min(max(length, _MINUTE_MS), _HOUR_MS), now)
-        trace = await self._past.of_group(
-            incident.rule, incident.breakdowns, from_at, max(until_at, from_at)
-        )
-        return _incident_chart(incident, rule, trace, (from_at, until_at, end_at))
+        until_at = max(min(end_at + min(max(length, _MINUTE_MS), _HOUR_MS), now), from_at)
+        group = incident.breakdowns
+        trace = await self._past.of_group(incident.rule, group, from_at, until_at)
+        trail = Trail()
+        if incident.alert_type is AlertType.ANOMALY:
+            (trail,) = await self._past.of_learned(incident.rule, [group], from_at, until_at)
+        chart = _incident_chart(incident, rule, trace, (from_at, until_at, end_at))
+        return _with_trail(chart, trail, 1000 * rule.window_s if rule else _MINUTE_MS)
 
 
 def _incident_chart(
@@ -85,9 +92,10 @@ def _incident_chart(
     from_at, until_at, end_at = times
     condition = None if rule is None else rule.condition
     known = condition if isinstance(condition, Threshold) else None
-    band = None
-    if incident.expected_low is not None and incident.expected_high is not None:
-        band = (incident.expected_low, incident.expected_high)
+    band, low, high = None, incident.expected_low, incident.expected_high
+    if low is not None and high is not None:
+        expected = math.nan if incident.expected is None else incident.expected
+        band = Band.constant((from_at, until_at), low, high, expected)
     bounds: list[tuple[float, Severity]] = []
     if known is not None:
         bounds = [(tier.limit, tier.severity) for tier in known.tiers]
@@ -102,5 +110,29 @@ def _incident_chart(
         resolve=known.resolve.limit if known else None,
         shades=[Shade(incident.started_at, end_at, incident.severity)],
         band=band,
-        expected=incident.expected,
+    )
+
+
+def _with_trail(chart: Chart, trail: Trail, interval_ms: float) -> Chart:
+    """Return a chart with what was seen and expected of each interval, where that is kept.
+
+    Notes
+    -----
+    A look shows an interval's value for as long as no newer one has closed; so
+    where intervals are kept themselves, looks add only what came before them,
+    and after the last one what already differs from it.
+    """
+    if not any(math.isfinite(value) for value in trail.high):
+        return chart
+    broken = trail.broken(round(max(_GAP_INTERVALS * interval_ms, _GAP_INTERVALS * _MINUTE_MS)))
+    first, last, newest = trail.times[0], trail.times[-1], trail.value[-1]
+    looks = list(zip(chart.times, chart.values, strict=True))
+    before = [(at, value) for at, value in looks if at < first]
+    after = [(at, value) for at, value in looks if at > last and value != newest]
+    pairs = [*before, *zip(broken.times, broken.value, strict=True), *after]
+    return replace(
+        chart,
+        times=[at for at, _ in pairs],
+        values=[value for _, value in pairs],
+        band=Band(broken.times, broken.low, broken.high, broken.expected),
     )

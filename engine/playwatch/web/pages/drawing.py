@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from playwatch.core.rules import Severity
-    from playwatch.web.chart import Chart
+    from playwatch.web.chart import Band, Chart
 
 _ROWS: Final = 12
 _ROW: Final = 22
@@ -103,11 +103,16 @@ def sparkline(
     values: Sequence[float],
     bounds: Iterable[float] = (),
     *,
-    band: tuple[float, float] | None = None,
+    band: Sequence[tuple[float, float]] = (),
     width: int = 120,
     height: int = 28,
 ) -> Markup:
     """Return values as a small line, with dashed bounds and a band; NaN breaks the line.
+
+    Parameters
+    ----------
+    band
+        What was normal with each value, low and high; NaN where nobody knew.
 
     Notes
     -----
@@ -118,26 +123,44 @@ def sparkline(
     if len(known) < 2:  # noqa: PLR2004 - a line has two ends
         return Markup("")
     limits = [bound for bound in bounds if math.isfinite(bound)]
-    edges = [edge for edge in band or () if math.isfinite(edge)]
+    edges = [edge for pair in band for edge in pair if math.isfinite(edge)]
     low, high = min([*known, *edges]), max([*known, *limits, *edges])
     low = min(low, 0.0) if low >= 0 and low < high / 2 else min([low, *limits])
     span = (high - low) or 1.0
     across = (width - 4) / max(len(values) - 1, 1)
+
+    def place(value: float) -> float:
+        return height - 3 - (value - low) / span * (height - 6)
+
     lines = [
         Markup('<line class="bound" x1="0" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
-            width, y=height - 3 - (bound - low) / span * (height - 6)
+            width, y=place(bound)
         )
         for bound in limits
     ]
-    if len(edges) == 2:  # noqa: PLR2004 - a band has two edges
-        top, bottom = (height - 3 - (edge - low) / span * (height - 6) for edge in edges[::-1])
-        shape = '<rect class="band" x="0" y="{:.1f}" width="{}" height="{:.1f}"/>'
-        lines.insert(0, Markup(shape).format(top, width, max(bottom - top, 1.0)))  # noqa: S704 - ours
-    path = _path(values, lambda value: height - 3 - (value - low) / span * (height - 6), across)
+    if edges:
+        lines.insert(0, Markup('<path class="band" d="{}"/>').format(_area(band, place, across)))
     return Markup(
         '<svg class="spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">'
         '{2}<path d="{3}"/></svg>'
-    ).format(width, height, Markup().join(lines), path)
+    ).format(width, height, Markup().join(lines), _path(values, place, across))
+
+
+def _area(
+    band: Sequence[tuple[float, float]], place: Callable[[float], float], across: float
+) -> str:
+    """Return a band as SVG draws it, an outline for each stretch that is known."""
+    path: list[str] = []
+    stretch: list[tuple[float, float, float]] = []
+    for number, (low, high) in enumerate([*band, (math.nan, math.nan)]):
+        if math.isfinite(low) and math.isfinite(high):
+            stretch.append((2 + number * across, place(low), place(high)))
+        elif stretch:
+            edge = [f"{x:.1f} {top:.1f}" for x, _, top in stretch]
+            edge += [f"{x:.1f} {bottom:.1f}" for x, bottom, _ in reversed(stretch)]
+            path.append(f"M{'L'.join(edge)}Z")
+            stretch = []
+    return "".join(path)
 
 
 def _path(values: Sequence[float], place: Callable[[float], float], across: float) -> str:
@@ -175,12 +198,8 @@ class Frame:
 def plot(chart: Chart, unit: str = "") -> Markup:
     """Return a chart that needs no script: the line, its bounds, its band, its incidents."""
     bounds = [limit for limit, _ in chart.bounds]
-    known = [value for value in chart.values if math.isfinite(value)]
-    expected = [] if chart.expected is None else [chart.expected]
-    edges = [*bounds, *expected, *(chart.band or ())]
-    high = max([*known, *edges], default=1.0)
-    low = min([0.0 if min(known, default=0.0) >= 0 else min(known), *edges])
-    frame = Frame(chart.from_at, chart.until_at, low, high + (high - low) * 0.06)
+    low, high = chart.levels()
+    frame = Frame(chart.from_at, chart.until_at, low, high)
     parts = [
         Markup('<rect class="shade" x="{:.1f}" y="8" width="{:.1f}" height="{}"/>').format(
             frame.x(one.start_at),
@@ -190,21 +209,27 @@ def plot(chart: Chart, unit: str = "") -> Markup:
         for one in chart.shades
     ]
     if chart.band is not None:
-        top, bottom = frame.y(chart.band[1]), frame.y(chart.band[0])
-        parts.append(
-            Markup('<rect class="band" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>').format(
-                _PLOT_LEFT, top, _WIDE - _PLOT_LEFT - 6, max(bottom - top, 1)
-            )
-        )
-    parts += [_level(frame, value, unit, "grid") for value in (low, high)]
+        parts += _normal(frame, chart.band)
+    parts += [_level(frame, value, unit, "grid", near=bounds) for value in (low, high)]
     parts += [_level(frame, value, unit, "bound") for value in bounds]
-    parts += [_level(frame, value, unit, "expected", near=(low, high)) for value in expected]
     parts += [_moment(frame, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     pairs = zip(chart.times, chart.values, strict=True)
     parts.append(Markup('<path class="line" d="{}"/>').format(_line(frame, pairs)))
     return Markup(
         '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
     ).format(_WIDE, _PLOT_HIGH, "The value over time, with its bound", Markup().join(parts))
+
+
+def _normal(frame: Frame, band: Band) -> list[Markup]:
+    """Return what was normal as an area, and what was expected as a line."""
+    parts = []
+    for times, low, high in band.stretches():
+        edge = [*zip(times, high, strict=True), *reversed([*zip(times, low, strict=True)])]
+        outline = f"{_line(frame, edge)}Z"
+        parts.append(Markup('<path class="band" d="{}"/>').format(outline))
+    pairs = zip(band.times, band.expected, strict=True)
+    parts.append(Markup('<path class="expected" d="{}"/>').format(_line(frame, pairs)))
+    return parts
 
 
 def _level(frame: Frame, value: float, unit: str, kind: str, near: Iterable[float] = ()) -> Markup:

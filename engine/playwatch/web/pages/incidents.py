@@ -139,6 +139,7 @@ class IncidentPages:
                 "record": _record(story),
                 "others": others,
                 "same": [one for one in others if one.related_to == incident.id],
+                "band": chart.band,
                 "plot": plot(chart, incident.unit) if chart.times else "",
             },
             has_chart=True,

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.runtime.trails import MINUTE_MS
 from playwatch.web.pages.drawing import sparkline
 from playwatch.web.pages.site import Page
 from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
     from numpy.typing import NDArray
 
     from playwatch.ports import Clock
-    from playwatch.runtime.past import Past
+    from playwatch.runtime.past import Past, Trace
     from playwatch.runtime.readings import Readings
     from playwatch.runtime.series_index import MetricListing, SeriesIndex
+    from playwatch.runtime.standings import Group
     from playwatch.web.pages.site import Site
 
 ROWS: Final = 100
@@ -93,20 +97,35 @@ class SeriesPages:
             sets.setdefault(value, []).append(self._index.canonical(int(row)))
         values = sorted(sets, key=lambda value: (-len(sets[value]), value))[:MULTIPLES]
         until_at = self._clock.wall_ms()
+        from_at = until_at - _HOURS * _HOUR_MS
         traces = await self._past.of_merged(
-            listing.metric, [sets[one] for one in values], until_at - _HOURS * _HOUR_MS, until_at
+            listing.metric, [sets[one] for one in values], from_at, until_at
         )
+        groups = [((by, value),) for value in values]
+        bands = await self._bands(listing.metric.key, groups, traces)
         return [
             {
                 "value": value,
                 "series": len(sets[value]),
                 "newest": trace.values[-1] if trace.values else None,
-                "drawn": sparkline(
-                    trace.values,
-                    band=self._readings.learned_band(listing.metric.key, ((by, value),)),
-                    width=260,
-                    height=64,
-                ),
+                "drawn": sparkline(trace.values, band=band, width=260, height=64),
             }
-            for value, trace in zip(values, traces, strict=True)
+            for value, trace, band in zip(values, traces, bands, strict=True)
+        ]
+
+    async def _bands(
+        self, metric: str, groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> list[list[tuple[float, float]]]:
+        """Return what was normal for each group at the times of its trace."""
+        rule = next(
+            (one for group in groups if (one := self._readings.learns(metric, group))), None
+        )
+        times = [at for trace in traces for at in trace.times]
+        if rule is None or not times:
+            return [[] for _ in groups]
+        reach_ms = round(1000 * rule.window_s) + MINUTE_MS
+        trails = await self._past.of_learned(rule.name, groups, min(times), max(times) + reach_ms)
+        return [
+            trail.normal_at(trace.times, reach_ms)
+            for trail, trace in zip(trails, traces, strict=True)
         ]

@@ -109,13 +109,19 @@ async function renew(place) {
   address.searchParams.set("data", "");
   const answer = await fetch(address);
   if (!answer.ok || !place.view) return;
-  const { x, y, shades, from, until } = await answer.json();
+  const fresh = await answer.json();
   const plot = place.view.model;
-  shades.forEach(([left, right], number) => {
+  fresh.shades.forEach(([left, right], number) => {
     plot.document.get_model_by_name(`shade-${number}`)?.setv({ left, right });
   });
-  plot.document.get_model_by_name("values").data = { x, y: y.map((one) => one ?? NaN) };
-  plot.x_range.setv({ start: from, end: until });
+  const known = (columns) =>
+    Object.fromEntries(Object.entries(columns).map(([name, all]) => [name, all.map((one) => one ?? NaN)]));
+  for (const name of ["values", "expected", "lane"]) {
+    const source = plot.document.get_model_by_name(name);
+    if (source) source.data = name === "lane" ? fresh.lane : known(fresh[name]);
+  }
+  plot.x_range.setv({ start: fresh.from, end: fresh.until });
+  plot.y_range.setv({ start: fresh.low, end: fresh.high });
 }
 
 const places = [...document.querySelectorAll("[data-chart]")];
