@@ -268,7 +268,7 @@ class Store(Protocol):
         """Remove a channel that was added at run time; what it is owed still goes out."""
 
     async def audit(self, query: AuditQuery) -> list[AuditEntry]:
-        """Return entries of the audit, the newest first; nothing ever leaves it."""
+        """Return entries of the audit, the newest first; none younger than 90 days is missing."""
 
     async def add_audit(self, entry: AuditEntry) -> None:
         """Add an entry about something that is not in the store."""

@@ -92,6 +92,9 @@ async def test_incidents_are_filtered_paged_and_told_whole(site: Site) -> None:
         for query, expected in (
             ("status=open&alert_type=threshold&severity=critical&severity=error", 2),
             ("severity=warning", 0),
+            ("status=ended", 0),
+            ("status=open&q=FAILURES%20de", 1),
+            ("q=failures%20nowhere", 0),
             ("dimension=country:DE", 1),
             ("dimension=country:DE&dimension=country:DE", 1),
             ("dimension=country:DE&dimension=country:SE", 0),
@@ -109,6 +112,7 @@ async def test_incidents_are_filtered_paged_and_told_whole(site: Site) -> None:
     "query",
     [
         "status=opened",
+        f"q={'x' * 201}",
         "limit=0",
         "limit=1001",
         "limit=ten",

@@ -1,4 +1,4 @@
-"""A store of the first schema opens, and nothing of it is lost."""
+"""A store of an older schema opens, and nothing of it is lost."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
+from playwatch.core.audit import AuditEntry
 from playwatch.core.decisions import Remark, RemarkKind
 from playwatch.core.deliveries import Changes
-from playwatch.core.listings import IncidentQuery, Ranking
+from playwatch.core.listings import IncidentQuery, Ranking, search_text
+from playwatch.ports import AuditQuery
 from playwatch.store import rows
+from playwatch.store.ledger import write_audit
 from playwatch.store.migrate import prepare, shipped_migrations
 from playwatch.store.queries import QUERIES
+from playwatch.store.retention import Limits, remove_old
 from playwatch.store.sqlite import SqliteStore
 from tests.kit.stores import T0, a_delivery, an_incident
 
@@ -53,5 +59,63 @@ async def test_a_store_of_schema_1_is_upgraded_with_everything_in_it(tmp_path: P
         story = await store.incident(incident.id)
         assert story is not None
         assert (list(story.decisions), list(story.remarks)) == ([], [remark])
+    finally:
+        await store.close()
+
+
+async def test_incidents_of_schema_4_are_found_by_their_words_after_the_upgrade(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "playwatch.db"
+    group = (("city", "MÜNCHEN"), ("cdn", "fastly"))
+    whole = an_incident("whole", summary="Ausfälle in München", breakdowns=group)
+    bare = an_incident("bare", breakdowns=())
+    spoilt = an_incident("spoilt", rule="still-known")
+    prepare(path, {version: shipped_migrations()[version] for version in range(1, 5)})
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for one in (whole, bare, spoilt):
+            row = rows.incident_row(one)
+            columns = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            database.execute(f"INSERT INTO incidents ({columns}) VALUES ({values})", row)  # noqa: S608 - names of ours
+        database.execute("UPDATE incidents SET body = '{' WHERE id = 'spoilt'")
+
+    store = await SqliteStore.open(path)
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            texts = dict(
+                database.execute(
+                    "SELECT id, text FROM incident_texts JOIN incidents USING (number)"
+                )
+            )
+        assert texts["whole"] == search_text(whole)
+        assert texts["bare"] == search_text(bare)
+        for text, expected in (("münchen AUSFÄLLE", "whole"), ("still-known", "spoilt")):
+            found = await store.incidents(IncidentQuery(text=text))
+            assert [one.id for one in found] == [expected]
+    finally:
+        await store.close()
+
+
+async def test_the_audit_of_schema_4_is_kept_whole_and_then_has_a_retention(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "playwatch.db"
+    prepare(path, {version: shipped_migrations()[version] for version in range(1, 5)})
+    old, young = (
+        AuditEntry(1_000, "ann", "channel added"),
+        AuditEntry(100 * T0, "bob", "channel added"),
+    )
+    with closing(sqlite3.connect(path)) as database:
+        write_audit(database, [old, young])
+        database.commit()
+        with pytest.raises(sqlite3.IntegrityError, match="never removed"):
+            database.execute("DELETE FROM audit WHERE at = 1000")
+
+    store = await SqliteStore.open(path)
+    try:
+        assert await store.audit(AuditQuery()) == [young, old]
+        assert remove_old(path, Limits(0, 0, 100 * T0), T0).audit == 1
+        assert [one.who for one in await store.audit(AuditQuery())] == ["housekeeping", "bob"]
     finally:
         await store.close()

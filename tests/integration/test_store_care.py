@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from playwatch.core.audit import AuditEntry
 from playwatch.core.decisions import Remark, RemarkKind
 from playwatch.core.deliveries import Changes, DeliveryStatus
 from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.errors import StoreError
-from playwatch.ports import AttemptRecord
+from playwatch.ports import AttemptRecord, AuditQuery
 from playwatch.store.backup import back_up, check_store
 from playwatch.store.keyring import ring_path
-from playwatch.store.retention import remove_old
+from playwatch.store.retention import Limits, remove_old
 from playwatch.store.sqlite import SqliteStore
 from tests.kit.stores import T0, a_delivery, an_incident
 
@@ -128,12 +129,12 @@ async def test_what_ended_long_ago_goes_and_what_is_open_or_unsent_stays(
     await store.record([AttemptRecord(sent, T0 - 10 * DAY_MS, 1.0, "sent")])
     await store.add_remark(Remark(old.id, T0, RemarkKind.NOTE, "ann", "gone with it"))
 
-    removed = remove_old(path, T0 - DAY_MS, T0 - DAY_MS)
+    removed = remove_old(path, Limits(T0 - DAY_MS, T0 - DAY_MS, 0), T0)
 
     assert (removed.incidents, removed.attempts) == (1, 0)
     left = {one.id for one in await store.incidents(IncidentQuery())}
     assert left == {new.id, unsent.id, still_open.id}
-    assert not remove_old(path, T0 - DAY_MS, T0 - DAY_MS)
+    assert not remove_old(path, Limits(T0 - DAY_MS, T0 - DAY_MS, 0), T0)
     assert check_store(path).problems == ()
 
 
@@ -143,10 +144,33 @@ async def test_attempts_go_before_their_incident_does(store: SqliteStore, path: 
     await store.commit(Changes([incident], [sent]))
     await store.record([AttemptRecord(sent, T0 - 10 * DAY_MS, 1.0, "sent")])
 
-    assert remove_old(path, T0 - 20 * DAY_MS, T0 - DAY_MS).attempts == 1
+    assert remove_old(path, Limits(T0 - 20 * DAY_MS, T0 - DAY_MS, 0), T0).attempts == 1
     story = await store.incident(incident.id)
     assert story is not None
     assert (len(story.deliveries), len(story.attempts)) == (1, 0)
+
+
+async def test_the_audit_goes_a_month_at_a_time_and_says_so(store: SqliteStore, path: Path) -> None:
+    # Long ago by any clock, and not yet.
+    month, begin, young = 30 * DAY_MS, 40 * 30 * DAY_MS, 100 * 366 * DAY_MS + T0
+    moments = [begin - 1, begin, begin + month - 1, begin + month, young]
+    for at in moments:
+        await store.add_audit(AuditEntry(at, "ann", "channel added", "night"))
+
+    def shortened(keep_from: int) -> int:
+        return remove_old(path, Limits(0, 0, keep_from), T0).audit
+
+    assert shortened(begin + month - 1) == 1
+    assert shortened(begin + month - 1) == 0
+    assert shortened(begin + month) == 2
+    assert shortened(young + month) == 1  # the store keeps what is young, whatever is asked
+
+    entries = (await store.audit(AuditQuery()))[::-1]
+    assert [one.at for one in entries] == [young, T0, T0, T0]
+    assert {(one.who, one.what) for one in entries[1:]} == {("housekeeping", "audit shortened")}
+    assert [one.after["entries"] for one in entries[1:]] == [1, 2, 1]
+    assert entries[1].after["before"] == "1973-04-15T00:00:00Z"
+    assert check_store(path).problems == ()
 
 
 def test_a_newer_store_is_neither_copied_nor_changed(tmp_path: Path) -> None:

@@ -79,6 +79,66 @@ async def test_time_means_that_the_incident_lasted_then(store: Store) -> None:
     ]
 
 
+async def test_a_search_finds_all_of_its_words_wherever_they_stand(store: Store) -> None:
+    facts = [
+        ("a", "failures", "7 % of views fail in München", (("cdn", "x_y"), ("city", "MÜNCHEN"))),
+        ("b", "failures", "7 % of views fail", (("cdn", "xzy"), ("city", "Köln"))),
+        ("c", "Straße", "100% gone\nand back", ()),
+    ]
+    await store.commit(
+        Changes(
+            [
+                an_incident(name, rule=rule, summary=said, breakdowns=group, opened_at=T0 - number)
+                for number, (name, rule, said, group) in enumerate(facts)
+            ]
+        )
+    )
+
+    for text, expected in (
+        ("münchen", ["a"]),
+        ("FAIL  cdn", ["a", "b"]),
+        ("x_y", ["a"]),
+        ("x%y", []),
+        ("0%", ["c"]),
+        ("strasse", ["c"]),
+        ("back 100%", ["c"]),
+        ("views köln", ["b"]),
+        ("views gone", []),
+        ("playback_failure_percentage", ["a", "b", "c"]),
+        (" \u2003\n", ["a", "b", "c"]),
+        ("'); DROP TABLE incidents --", []),
+    ):
+        assert await found_ids(store, IncidentQuery(text=text)) == expected, text
+        total = (await store.found(IncidentQuery(text=text, limit=1))).total
+        assert total == len(expected), text
+
+
+async def test_a_search_looks_at_what_an_incident_says_now(store: Store) -> None:
+    first = an_incident(summary="warning in DE")
+    await store.commit(Changes([first]))
+    later = replace(first, summary="critical in DE").ended(
+        Status.CLOSED, reason="", resolved_at=T0 + 5, ended_at=T0 + 10, value=None
+    )
+    await store.commit(Changes([later]))
+
+    assert await found_ids(store, IncidentQuery(text="warning")) == []
+    assert await found_ids(store, IncidentQuery(text="critical", is_ended=True)) == ["a"]
+
+
+async def test_what_ended_is_closed_or_expired_and_paged_past_what_is_open(store: Store) -> None:
+    statuses = [Status.OPEN, Status.CLOSED, Status.OPEN, Status.EXPIRED, Status.CLOSED]
+    await store.commit(
+        Changes(
+            [an_incident(str(n), status=one, opened_at=T0 - n) for n, one in enumerate(statuses)]
+        )
+    )
+
+    page = await store.found(IncidentQuery(is_ended=True, limit=2))
+    assert ([one.id for one in page.incidents], page.total) == (["1", "3"], 3)
+    assert await found_ids(store, IncidentQuery(is_ended=True, limit=2, offset=2)) == ["4"]
+    assert await found_ids(store, IncidentQuery(is_ended=True, status=Status.OPEN)) == []
+
+
 async def test_related_are_the_same_group_and_what_went_wrong_with_it(store: Store) -> None:
     def lasting(name: str, begin: int, end: int, **facts: object) -> Incident:
         made = an_incident(name, opened_at=T0 + begin, incident_key=f"key-{name}", **facts)
@@ -136,6 +196,7 @@ def _facts() -> st.SearchStrategy[list[Incident]]:
         status=st.sampled_from(Status),
         severity=st.sampled_from(Severity),
         breakdowns=pairs,
+        summary=st.sampled_from(["", "Großer Fehler", "GROSSER fehler\nin İzmir", "a%b_c"]),
         measured_value=st.sampled_from([1.0, 2.5, math.nan, math.inf]),
         affected_viewers=st.integers(0, 3),
         window_s=st.sampled_from([60.0, 3600.0, math.nan, 0.0]),
@@ -161,6 +222,22 @@ def _queries() -> st.SearchStrategy[IncidentQuery]:
         related_to=st.none() | st.sampled_from("abcdefgh"),
         ranking=st.sampled_from(Ranking),
         is_ascending=st.booleans(),
+        is_ended=st.booleans(),
+        text=st.sampled_from(
+            [
+                "",
+                "  ",
+                "fehler",
+                "GROẞER",
+                "izmir",
+                "fehler izmir",
+                "%",
+                "_c",
+                "de",
+                "startup",
+                "a b",
+            ]
+        ),
     )
 
 

@@ -121,7 +121,42 @@ def sent(delivery: Delivery) -> Delivery:
     return replace(delivery, status=DeliveryStatus.SENT, attempts=1)
 
 
-async def test_the_file_itself_refuses_to_alter_or_remove_audit(tmp_path: Path) -> None:
+async def test_the_file_itself_removes_no_audit_without_an_entry_that_says_so(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "playwatch.db"
+    store = await SqliteStore.open(path)
+    young = 100 * T0
+    for at in (1_000, 2_000, young):
+        await store.add_audit(replace(an_entry(), at=at))
+    await store.close()
+    said = (
+        "INSERT INTO audit (at, who, what, subject, before, after)"
+        " VALUES (0, 'me', 'audit shortened', '', '{}', json_object('before_ms', ?))"
+    )
+
+    with closing(sqlite3.connect(path)) as database:
+        with pytest.raises(sqlite3.IntegrityError, match="unsaid"):
+            database.execute("DELETE FROM audit WHERE at = 1000")
+        database.execute(said, (2_000,))
+        database.execute("DELETE FROM audit WHERE at = 1000")
+        with pytest.raises(sqlite3.IntegrityError, match="unsaid"):
+            database.execute("DELETE FROM audit WHERE at = 2000")
+        database.execute(said, (young + 1,))
+        with pytest.raises(sqlite3.IntegrityError, match="90 days"):
+            database.execute("DELETE FROM audit WHERE at = ?", (young,))
+        left = database.execute("SELECT at, what FROM audit ORDER BY number").fetchall()
+    assert left == [
+        (2_000, "something done"),
+        (young, "something done"),
+        (0, "audit shortened"),
+        (0, "audit shortened"),
+    ]
+
+
+async def test_the_file_itself_refuses_to_alter_audit_or_to_remove_what_is_young(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "playwatch.db"
     store = await SqliteStore.open(path)
     await store.add_audit(an_entry())

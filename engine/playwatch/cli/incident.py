@@ -28,17 +28,34 @@ app = typer.Typer(
 def list_(
     config: ConfigOption = Path("playwatch.yaml"),
     status: Annotated[
-        Literal["open", "closed", "expired", "all"], typer.Option(help="Which to list.")
+        Literal["open", "ended", "closed", "expired", "all"],
+        typer.Option(help="Which to list; ended are closed or expired."),
     ] = "all",
     rule: Annotated[str | None, typer.Option(help="Only those of one rule.")] = None,
+    search: Annotated[
+        str, typer.Option(help="Only those with all these words in id, rule, metric, title, group.")
+    ] = "",
+    dimension: Annotated[
+        list[str] | None,
+        typer.Option("--dimension", "-d", help="Only groups with NAME=VALUE; may be repeated."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """List incidents, newest first."""
     from playwatch.core.incidents import Status
     from playwatch.core.listings import IncidentQuery
 
-    query = IncidentQuery(None if status == "all" else Status(status), rule, limit)
+    query = IncidentQuery(
+        status=None if status in {"all", "ended"} else Status(status),
+        is_ended=status == "ended",
+        rule=rule,
+        text=search,
+        dimensions=_dimensions(dimension or []),
+        limit=limit,
+        offset=offset,
+    )
     incidents = asyncio.run(_incidents(config, query))
     if as_json:
         from playwatch.cli.documents import incident_document, print_json
@@ -123,6 +140,15 @@ def resolve(
     if standing is None:
         raise _unknown(incident_id)
     typer.echo(standing)
+
+
+def _dimensions(written: list[str]) -> tuple[tuple[str, str], ...]:
+    pairs = [one.partition("=") for one in written]
+    for name, sign, _ in pairs:
+        if not name or not sign:
+            message = "a dimension is written NAME=VALUE, such as country=DE"
+            raise typer.BadParameter(message)
+    return tuple({(name, value): None for name, _, value in pairs})
 
 
 def _unknown(incident_id: str) -> typer.Exit:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change that a person made; never altered, never removed.
+    """One change that a person made; never altered, and removed only with an entry that says so.
 
     Attributes
     ----------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from playwatch.core.incidents import Incident, Status
     from playwatch.core.rules import AlertType, Severity
+
+_MOST_WORDS: Final = 32
 
 
 class Ranking(Enum):
@@ -31,6 +33,10 @@ class IncidentQuery:
 
     Attributes
     ----------
+    is_ended
+        Only those that are not open.
+    text
+        Words that must all stand in it somewhere; see `search_text`.
     severities
         Any of these.
     dimensions
@@ -58,6 +64,23 @@ class IncidentQuery:
     related_to: str | None = None
     ranking: Ranking = Ranking.TIME
     is_ascending: bool = False
+    is_ended: bool = False
+    text: str = ""
+
+
+def search_text(incident: Incident) -> str:
+    """Return what a search looks through: id, rule, metric, summary and group.
+
+    Casefolded, a line each; a search for ``ß`` finds ``SS``.
+    """
+    group = [part for pair in incident.breakdowns for part in pair]
+    lines = [incident.id, incident.rule, incident.measurement, incident.summary, *group]
+    return "\n".join(lines).casefold()
+
+
+def search_words(text: str) -> list[str]:
+    """Return the words that a search asks for, each once, casefolded; 32 at most."""
+    return list(dict.fromkeys(text.casefold().split()))[:_MOST_WORDS]
 
 
 @dataclass(frozen=True, slots=True)

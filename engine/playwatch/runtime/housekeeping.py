@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from playwatch.errors import StoreError
-from playwatch.store.retention import remove_old
+from playwatch.store.retention import Limits, remove_old
 
 if TYPE_CHECKING:
     from playwatch.config.schema import StoreSettings
@@ -28,20 +28,22 @@ async def keep_house(settings: StoreSettings, clock: Clock) -> None:
 async def tidy(settings: StoreSettings, clock: Clock) -> None:
     """Remove what is too old now; a store that cannot be written is told of and left."""
     now_at, keep = clock.wall_ms(), settings.retention
+    before = Limits(
+        incidents=now_at - round(keep.incidents * 1000),
+        attempts=now_at - round(keep.deliveries * 1000),
+        audit=now_at - round(keep.audit * 1000),
+    )
     try:
-        removed = await asyncio.to_thread(
-            remove_old,
-            settings.path,
-            now_at - round(keep.incidents * 1000),
-            now_at - round(keep.deliveries * 1000),
-        )
+        removed = await asyncio.to_thread(remove_old, settings.path, before, now_at)
     except StoreError as error:
         log.error("nothing is tidied up: %s", error)  # noqa: TRY400 - a sentence
         return
     if removed:
         log.info(
-            "removed what is past its retention: %d incidents, %d attempts, %d silences",
+            "removed what is past its retention:"
+            " %d incidents, %d attempts, %d silences, %d entries of the audit",
             removed.incidents,
             removed.attempts,
             removed.silences,
+            removed.audit,
         )

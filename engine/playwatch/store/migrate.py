@@ -62,6 +62,7 @@ def prepare(path: Path, migrations: Mapping[int, str] | None = None) -> None:
             found = _version(connection, path)
             _refuse_newer(path, found, max(steps))
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.create_function("casefold", 1, str.casefold, deterministic=True)
             for version, sql in steps.items():
                 if version > found:
                     _step(connection, version, sql)

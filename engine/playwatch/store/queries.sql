@@ -26,6 +26,12 @@ ON CONFLICT (id) DO UPDATE SET
     viewers_per_hour = excluded.viewers_per_hour
 WHERE incident_key = excluded.incident_key AND opened_at = excluded.opened_at;
 
+-- name: put_text
+-- Store what a search by text looks through, or its later state.
+INSERT INTO incident_texts (number, text)
+SELECT number, :text FROM incidents WHERE id = :id
+ON CONFLICT (number) DO UPDATE SET text = excluded.text WHERE text <> excluded.text;
+
 -- name: add_dimension
 -- Store one dimension of an incident's group; again is harmless.
 INSERT INTO incident_dimensions (name, value, incident_id)
@@ -119,6 +125,7 @@ ORDER BY number;
 SELECT number
 FROM incidents INDEXED BY incidents_for_lists
 WHERE (:status IS NULL OR status = :status)
+    AND (NOT :is_ended OR status <> 'open')
     AND (:rule IS NULL OR rule = :rule)
     AND (:alert_type IS NULL OR alert_type = :alert_type)
     AND (:severities IS NULL OR severity IN (SELECT value FROM json_each(:severities)))

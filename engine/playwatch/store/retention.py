@@ -1,8 +1,9 @@
 """Retention: removes what ended long ago, a little at a time.
 
 It has a connection of its own and transactions of a few milliseconds, so that
-the commit of an incident waits no longer than that. What is open, what is still
-to be sent and the audit are never removed.
+the commit of an incident waits no longer than that. What is open and what is
+still to be sent is never removed. The audit goes a month at a time, each with
+an entry that says so; the store refuses anything else.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from playwatch.core.audit import AuditEntry
 from playwatch.errors import StoreError
+from playwatch.store.ledger import write_audit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +54,31 @@ DELETE FROM silences WHERE number IN (
     SELECT number FROM silences WHERE ends_at < :before LIMIT :step
 )
 """
+_AUDIT_MAY_GO: Final = """
+SELECT min(:before, 1000 * (CAST(strftime('%s', 'now') AS INTEGER) - 90 * 86400))
+"""
+"""What the store lets go, by SQLite's own clock; as in the trigger that refuses the rest."""
+_MONTH_MS: Final = 30 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may go: whatever is older than these, milliseconds since the epoch.
+
+    Attributes
+    ----------
+    incidents
+        Ended incidents, and the silences of their time.
+    attempts
+        Attempts about ended incidents.
+    audit
+        Entries of the audit, rounded down to a whole month of 30 days: one
+        entry a month then tells of those that went.
+    """
+
+    incidents: int
+    attempts: int
+    audit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +88,22 @@ class Removed:
     incidents: int = 0
     attempts: int = 0
     silences: int = 0
+    audit: int = 0
 
     def __bool__(self) -> bool:
         """Return whether it was anything."""
-        return bool(self.incidents or self.attempts or self.silences)
+        return bool(self.incidents or self.attempts or self.silences or self.audit)
 
 
-def remove_old(path: Path, incidents_before: int, attempts_before: int) -> Removed:
-    """Remove what ended before a moment, and what was tried before another.
+def remove_old(path: Path, before: Limits, now_at: int) -> Removed:
+    """Remove what is older than it is to be kept.
 
     Parameters
     ----------
     path
         A store that is in use, or is not.
-    incidents_before, attempts_before
-        Milliseconds since the epoch. Silences go with the incidents of their time.
+    now_at
+        Milliseconds since the epoch: when the audit says that this happened.
 
     Raises
     ------
@@ -87,9 +117,10 @@ def remove_old(path: Path, incidents_before: int, attempts_before: int) -> Remov
         ) as database:
             database.execute("PRAGMA foreign_keys = ON")
             return Removed(
-                _incidents(database, incidents_before),
-                _repeated(database, _OLD_ATTEMPTS, attempts_before),
-                _repeated(database, _OLD_SILENCES, incidents_before),
+                _incidents(database, before.incidents),
+                _repeated(database, _OLD_ATTEMPTS, before.attempts),
+                _repeated(database, _OLD_SILENCES, before.incidents),
+                _audit(database, before.audit, now_at),
             )
     except sqlite3.Error as error:
         message = f"store {path} cannot be tidied: {error}"
@@ -115,3 +146,21 @@ def _repeated(database: sqlite3.Connection, statement: str, before: int) -> int:
     while count := database.execute(statement, {"before": before, "step": _STEP}).rowcount:
         removed += count
     return removed
+
+
+def _audit(database: sqlite3.Connection, before: int, now_at: int) -> int:
+    """Remove old entries of the audit, in one transaction with the entry that says so."""
+    month = before // _MONTH_MS * _MONTH_MS
+    database.execute("BEGIN IMMEDIATE")
+    may_go: int = database.execute(_AUDIT_MAY_GO, {"before": month}).fetchone()[0]
+    asked = {"before": may_go}
+    count: int = database.execute(
+        "SELECT count(*) FROM audit WHERE at < :before", asked
+    ).fetchone()[0]
+    if count:
+        until = datetime.fromtimestamp(may_go / 1000, UTC)
+        facts = {"entries": count, "before": f"{until:%Y-%m-%dT%H:%M:%SZ}", "before_ms": may_go}
+        write_audit(database, [AuditEntry(now_at, "housekeeping", "audit shortened", after=facts)])
+        database.execute("DELETE FROM audit WHERE at < :before", asked)
+    database.execute("COMMIT")
+    return count

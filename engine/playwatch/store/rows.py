@@ -11,6 +11,7 @@ import msgspec
 from playwatch.core.decisions import Decision, Remark, RemarkKind
 from playwatch.core.deliveries import Action, Delivery, DeliveryStatus
 from playwatch.core.incidents import Incident
+from playwatch.core.listings import search_text
 from playwatch.core.rules import Matcher
 from playwatch.core.silences import Silence
 from playwatch.ports import AttemptRecord
@@ -93,6 +94,11 @@ def dimension_rows(incident: Incident) -> list[Row]:
         {"name": name, "value": value, "incident_id": incident.id}
         for name, value in incident.breakdowns
     ]
+
+
+def text_row(incident: Incident) -> Row:
+    """Return what a search by text looks through."""
+    return {"id": incident.id, "text": search_text(incident)}
 
 
 def _or_none(value: float) -> float | None:

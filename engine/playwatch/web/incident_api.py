@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.web.contract import answer, asked_of
 from playwatch.web.incident_documents import (
@@ -46,7 +47,9 @@ class IncidentApi:
         pairs = (one.partition(":") for one in asked.dimension)
         severities = frozenset(SEVERITIES[word] for word in asked.severity)
         query = IncidentQuery(
-            status=asked.status,
+            status=None if asked.status in {None, "ended"} else Status(asked.status),
+            is_ended=asked.status == "ended",
+            text=asked.q,
             alert_type=asked.alert_type,
             severities=severities or None,
             rule=asked.rule,

@@ -31,13 +31,23 @@ Time = Annotated[datetime, Meta(tz=True)]
 class IncidentsWanted(Given, frozen=True, kw_only=True):
     """Which incidents; all that is given must hold."""
 
-    status: Status | None = None
+    status: Annotated[
+        Literal["open", "closed", "expired", "ended"] | None,
+        Meta(description="ended are those that are closed or expired."),
+    ] = None
     alert_type: AlertType | None = None
     severity: Annotated[
         tuple[SeverityWord, ...], Meta(description="Any of these; may be repeated.")
     ] = ()
     rule: str | None = None
     metric: str | None = None
+    q: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            description="Words that all stand in its id, rule, metric, summary or group.",
+        ),
+    ] = ""
     dimension: Annotated[
         tuple[Annotated[str, Meta(pattern="^[^:]+:")], ...],
         Meta(description="name:value of the group; may be repeated, all must hold."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
@@ -35,8 +34,7 @@ _DAY_MS: Final = 86_400_000
 _REACHES_MS: Final = (3_600_000, 6 * 3_600_000)
 _KINDS: Final = {one.value: one for one in AlertType}
 _BARS: Final = 200
-_SCANNED: Final = 400
-"""Incidents that a search looks at, newest first."""
+_LONGEST_SEARCH: Final = 200
 
 
 class IncidentPages:
@@ -67,19 +65,15 @@ class IncidentPages:
         number = _page_number(asked.get("page", "1"))
         query = IncidentQuery(
             status=Status.OPEN if status == "open" else None,
+            is_ended=status == "resolved",
+            text=asked.get("q", "")[:_LONGEST_SEARCH],
             rule=asked.get("rule") or None,
             alert_type=_KINDS.get(asked.get("kind", "")),
             severities=_severities(asked.get("severity", "")),
             limit=PAGE_SIZE + 1,
             offset=(number - 1) * PAGE_SIZE,
         )
-        wanted = _Wanted(status, asked.get("q", ""))
-        if wanted.needs_search:
-            found = await self._store.incidents(replace(query, limit=_SCANNED, offset=0))
-            found = [one for one in found if wanted.holds(one)]
-            found = found[query.offset : query.offset + query.limit]
-        else:
-            found = await self._store.incidents(query)
+        found = await self._store.incidents(query)
         now = self._clock.wall_ms()
         bars = await self._bars(query.rule, now)
         return Page(
@@ -94,7 +88,6 @@ class IncidentPages:
                 },
                 "query": urlencode({k: v for k, v in asked.items() if k != "page" and v}),
                 "is_filtered": any(asked.get(key) for key in ("rule", "kind", "severity", "q")),
-                "scanned": _SCANNED if wanted.needs_search else None,
                 "severities": [one.word for one in reversed(Severity)],
                 "kinds": list(_KINDS),
                 "rules": [one.rule.name for one in self._readings.of_rules()],
@@ -193,27 +186,6 @@ def _reach_ms(bars: Sequence[Bar], now: int) -> int:
 def _unknown() -> ProblemError:
     message = "there is no such incident"
     return ProblemError(404, message, hint="it may have been removed after its retention")
-
-
-class _Wanted:
-    """What a search asks of an incident beside what the store can look up."""
-
-    def __init__(self, status: str, text: str) -> None:
-        self._is_ended = status == "resolved"
-        self._text = text.casefold().strip()
-
-    @property
-    def needs_search(self) -> bool:
-        """True when the store alone cannot answer."""
-        return bool(self._text or self._is_ended)
-
-    def holds(self, incident: Incident) -> bool:
-        """Return whether an incident is asked for."""
-        if self._is_ended and incident.is_open:
-            return False
-        words = [incident.id, incident.rule, incident.measurement, incident.summary]
-        words += [part for pair in incident.breakdowns for part in pair]
-        return not self._text or self._text in "\n".join(words).casefold()
 
 
 def _severities(word: str) -> frozenset[Severity] | None:
