@@ -17,9 +17,10 @@ from playwatch.config.schema import MqttSettings
 from playwatch.ingest.mqtt import MqttSource
 from playwatch.runtime.clock import SystemClock
 from playwatch.telemetry import Telemetry
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
     from types import TracebackType
 
@@ -152,13 +153,6 @@ def at_port(port: int, **changes: Any) -> MqttSettings:  # noqa: ANN401 - any se
     return MqttSettings.model_validate({"url": f"mqtt://127.0.0.1:{port}"} | changes)
 
 
-async def until(holds: Callable[[], object]) -> None:
-    """Wait for a condition that only real time brings."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - another process brings it
-            await asyncio.sleep(0.005)
-
-
 def build(settings: MqttSettings, client_id: str = "engine", **changes: Any) -> MqttSource:  # noqa: ANN401 - any parameter
     return MqttSource(
         settings,
@@ -180,7 +174,7 @@ async def running(
     task = asyncio.create_task(source.run())
     try:
         if subscribed:
-            await until(lambda: source.is_subscribed)
+            await soon(lambda: source.is_subscribed)
         yield source
     finally:
         task.cancel()
@@ -192,7 +186,7 @@ async def running(
 async def read(source: MqttSource, count: int, *, acknowledge: bool = True) -> list[Message]:
     """Read until so many messages have arrived."""
     messages: list[Message] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(messages) < count:
             arrivals = await source.read()
             messages += arrivals.messages

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from playwatch.channels.http import PostLimits
 from playwatch.channels.pagerduty import PagerDutyChannel
 from playwatch.core.deliveries import Action, Changes, Delivery, DeliveryStatus, Sent
 from playwatch.demo.listener import Listener
+from playwatch.demo.pagerduty_faults import FaultKind
 from playwatch.runtime.outbox import Outbox
 from playwatch.telemetry import Telemetry
-from tests.kit.channels import KEY, QUICK, pagerduty_settings
+from tests.kit.channels import HALF_AN_ANSWER, KEY, PATIENT, SILENCE, pagerduty_settings
 from tests.kit.stores import a_delivery
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
+    from playwatch.channels.http import PostLimits
+    from playwatch.config.schema import PagerDutySettings
     from playwatch.core.deliveries import Attempt
     from playwatch.core.incidents import Incident
     from playwatch.demo.stand_in import StandIn
@@ -69,7 +72,7 @@ async def delivering(
             try:
                 yield outbox
             finally:
-                await outbox.stop(5.0)
+                await outbox.stop(PATIENCE_S)
     finally:
         for channel in channels:
             await channel.close()
@@ -81,15 +84,46 @@ def pagerduty(
     name: str = "on-call",
     key: str = KEY,
     key_of: Callable[[str], str | None] = lambda _: None,
-    limits: PostLimits = QUICK,
+    limits: PostLimits = PATIENT,
 ) -> PagerDutyChannel:
-    settings = pagerduty_settings(url, key).model_copy(update={"name": name})
-    return PagerDutyChannel(settings, clock=clock, limits=limits, key_of=key_of)
+    return PagerDutyChannel(_named(name, url, key), clock=clock, limits=limits, key_of=key_of)
 
 
-def patient(url: str, clock: HandClock, name: str = "on-call", key: str = KEY) -> PagerDutyChannel:
-    """Return a channel with the time limits of the product: a busy machine trips none."""
-    return pagerduty(url, clock, name, key, limits=PostLimits())
+class Impatient(PagerDutyChannel):
+    """Waits as long as it takes, except where the next fault in the script is silence.
+
+    Short limits for every request would be met by a machine that stalls.
+    """
+
+    def __init__(self, server: StandIn, clock: HandClock) -> None:
+        super().__init__(_named("on-call", server.url, KEY), clock=clock, limits=PATIENT)
+        self._faults = server.faults
+        self._hasty = {
+            kind: pagerduty(server.url, clock, limits=limits) for kind, limits in _HASTE.items()
+        }
+
+    async def send(self, delivery: Delivery) -> Attempt:
+        for fault in self._faults.left[:1]:
+            if fault.kind in self._hasty:
+                return await self._hasty[fault.kind].send(delivery)
+        return await super().send(delivery)
+
+    async def close(self) -> None:
+        for channel in self._hasty.values():
+            await channel.close()
+        await super().close()
+
+
+_HASTE = {
+    FaultKind.HANG: SILENCE,
+    FaultKind.ACCEPT_THEN_HANG: SILENCE,
+    FaultKind.SLOW_HEADERS: SILENCE,
+    FaultKind.SLOW_BODY: HALF_AN_ANSWER,
+}
+
+
+def _named(name: str, url: str, key: str) -> PagerDutySettings:
+    return pagerduty_settings(url, key).model_copy(update={"name": name})
 
 
 def message(
@@ -104,13 +138,6 @@ async def put(store: Store, outbox: Outbox | None, *deliveries: Delivery) -> Non
     await store.commit(Changes(list(incidents.values()), deliveries))
     if outbox is not None:
         outbox.wake(deliveries)
-
-
-async def soon(holds: Callable[[], object]) -> None:
-    """Wait for a condition that sockets and threads bring, not the clock."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - another thread brings it
-            await asyncio.sleep(0.001)
 
 
 def next_moment_s(clock: HandClock) -> float | None:
@@ -141,7 +168,7 @@ async def status_of(store: Store, delivery: Delivery) -> DeliveryStatus:
 
 
 async def until_ended(store: Store, *deliveries: Delivery) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         for delivery in deliveries:
             while await status_of(store, delivery) is DeliveryStatus.PENDING:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.001)

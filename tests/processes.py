@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PLAYWATCH = str(Path(sys.executable).with_name("playwatch"))
-PATIENCE_S = 30.0
 
 
 class Process:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import needs_mosquitto, until
+from tests.brokers import needs_mosquitto
 from tests.processes import finished, playwatch
+from tests.waiting import soon
 
 SHORT = ("--breaches", "3", "--storm", "20", "--seconds", "0.2")
 
@@ -74,7 +75,7 @@ async def test_a_bench_that_is_interrupted_leaves_nothing_behind(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     async with playwatch("bench", "--broker", "embedded", TMPDIR=str(tmp_path)) as process:
-        await until(lambda: list(tmp_path.glob("*/playwatch.db")))
+        await soon(lambda: list(tmp_path.glob("*/playwatch.db")))
         assert processes_of(tmp_path)
 
         process.send(number)
@@ -90,7 +91,7 @@ async def test_a_bench_that_is_interrupted_leaves_nothing_behind(
 async def test_an_engine_that_is_lost_is_one_sentence(tmp_path: Path) -> None:
     options = ("--broker", "embedded", "--breaches", "1", "--storm", "1")
     async with playwatch("bench", *options, TMPDIR=str(tmp_path)) as process:
-        await until(lambda: list(tmp_path.glob("*/playwatch.db")))
+        await soon(lambda: list(tmp_path.glob("*/playwatch.db")))
         for number in processes_of(tmp_path):
             os.kill(number, signal.SIGKILL)
         code = await process.exit_code()

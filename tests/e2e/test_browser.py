@@ -16,8 +16,9 @@ from playwatch.core.rules import AlertType
 from playwatch.demo.stand_in import StandIn
 from playwatch.web.pages.site import NAV
 from tests.browsers import chromium, needs_chromium, page_of
-from tests.integration.test_engine import sample, send, soon
+from tests.integration.test_engine import sample, send
 from tests.kit.channels import an_incident
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -82,7 +84,7 @@ async def test_a_demo_that_is_interrupted_says_good_bye_and_leaves_nothing(
         assert config.is_file()
 
         process.send_signal(number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             out, errors = await process.communicate()
 
     assert process.returncode == 0
@@ -102,7 +104,7 @@ async def test_a_demo_whose_reader_has_gone_ends() -> None:
             while line and LAST_HINT not in line:
                 line = await asyncio.to_thread(reader.readline)
         process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             _, errors = await process.communicate()
 
     assert process.returncode == 1
@@ -119,7 +121,7 @@ async def test_the_sample_that_is_suggested_opens_an_incident() -> None:
         )
         assert await publishing.wait() == 0
         assert process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while b"PagerDuty trigger" not in (line := await process.stdout.readline()):
                 assert line, "the demo ended"
         process.send_signal(signal.SIGINT)

@@ -17,6 +17,7 @@ from playwatch.core.series import canonical_dimensions
 from playwatch.store.history import History
 from playwatch.store.history_blocks import Rows
 from tests.processes import finished, playwatch
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
         monkeypatch.setenv("WATCHDOG_USEC", "200000")
         async with playwatch("run", "-c", str(config)) as engine:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from playwatch.channels.http import PostLimits
 from playwatch.core.deliveries import Action
 from playwatch.core.rules import Severity
 from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.admission import CONCURRENT
 from playwatch.runtime.outbox import Outbox
 from playwatch.telemetry import Telemetry
-from tests.delivering import message, pagerduty, put, seeded, soon, turn
+from tests.delivering import message, pagerduty, put, seeded, turn
 from tests.fakes import HandClock
 from tests.faults.truth import assert_true, busiest_minute
 from tests.kit.stores import an_incident, sqlite_store
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     import random
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 STEP_S: Final = 10.0
 CRASHES: Final = 0.01
+LIMITS: Final = PostLimits(total=0.4, connect=PATIENCE_S, answer=0.1)
+"""For all requests: an answer that is missed because the machine is slow is one more fault."""
 FAULTS: Final[tuple[tuple[str, dict[str, object]], ...]] = (
     ("status", {"status": 408}),
     ("status", {"status": 429}),
@@ -82,7 +86,7 @@ class Soak:
     async def _live(self, server: StandIn, steps: int, *, is_last: bool = False) -> int:
         """Run one process until it crashes or there is nothing left; return the steps left."""
         async with sqlite_store(self._folder) as store:
-            channel = pagerduty(server.url, self._clock)
+            channel = pagerduty(server.url, self._clock, limits=LIMITS)
             rates = {"on-call": 100}
             surroundings = (store, self._clock, Telemetry(), self._jitter)
             outbox = Outbox([channel], *surroundings, rate_limits=rates)

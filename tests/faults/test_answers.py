@@ -14,18 +14,19 @@ from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from tests.delivering import (
     OTHER_KEY,
+    Impatient,
     asleep,
     delivering,
     message,
     pagerduty,
     put,
-    soon,
     status_of,
     turn,
     until_ended,
 )
 from tests.faults.truth import accepted, assert_true, incidents
 from tests.kit.channels import KEY
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +52,7 @@ async def test_without_an_answer_the_same_bytes_go_once_more(
     first, second = incidents(2)
     async with StandIn(clock=clock) as server:
         server.fail(kind)
-        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
+        async with delivering(store, clock, Impatient(server, clock)) as outbox:
             await put(store, outbox, message(first), message(first, Action.RESOLVE))
             await turn(clock, lambda: server.resolves == 1)
             await put(store, outbox, message(second))
@@ -79,7 +80,7 @@ async def test_what_was_answered_202_is_delivered_whatever_follows(
     first, second = incidents(2)
     async with StandIn(clock=clock) as server:
         server.fail(kind)
-        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
+        async with delivering(store, clock, Impatient(server, clock)) as outbox:
             await put(store, outbox, message(first))
             await until_ended(store, message(first))
             await put(store, outbox, message(second))

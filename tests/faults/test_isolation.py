@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from playwatch.core.deliveries import Retry
 from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.admission import CONCURRENT
-from tests.delivering import Scripted, delivering, message, patient, put, soon, until_ended
+from tests.delivering import Scripted, delivering, message, pagerduty, put, until_ended
 from tests.faults.truth import assert_true, incidents
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from playwatch.core.deliveries import Delivery
@@ -34,7 +35,7 @@ async def test_a_slow_channel_delays_no_other(store: Store, clock: HandClock) ->
     """The whole storm is out, and recorded, before one request of the slow channel has ended."""
     slow, storm = Slow(), incidents(200)
     async with StandIn(clock=clock, rate_limit=None) as server:
-        async with delivering(store, clock, slow, patient(server.url, clock)) as outbox:
+        async with delivering(store, clock, slow, pagerduty(server.url, clock)) as outbox:
             await put(store, outbox, *(message(one, channel="slow") for one in storm))
             await soon(lambda: len(slow.sent) == CONCURRENT)
             await put(store, outbox, *map(message, storm))

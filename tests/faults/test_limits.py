@@ -17,7 +17,7 @@ from tests.delivering import (
     delivering,
     message,
     next_moment_s,
-    patient,
+    pagerduty,
     put,
     turn,
     until_ended,
@@ -52,7 +52,7 @@ async def test_a_429_holds_its_key_for_as_long_as_it_asks_and_no_other(
     async with StandIn(clock=clock) as server:
         held = {"status": 429, "headers": {"Date": NOON, **headers}, "routing_key": KEY[-8:]}
         server.fail("status", **held)
-        channels = (patient(server.url, clock), patient(server.url, clock, "other", OTHER_KEY))
+        channels = (pagerduty(server.url, clock), pagerduty(server.url, clock, "other", OTHER_KEY))
         async with delivering(store, clock, *channels) as outbox:
             await put(store, outbox, message(first))
             await server.wait_for_events(1)
@@ -74,7 +74,7 @@ async def test_ten_minutes_of_429_in_a_storm_of_300(store: Store, clock: HandClo
     storm = [one for pair in zip(light, grave, strict=True) for one in pair]
     async with StandIn(clock=clock) as server:
         server.fail("status", status=429, times=None)
-        channel = patient(server.url, clock)
+        channel = pagerduty(server.url, clock)
         one_by_one = delivering(store, clock, channel, rate_limits=LIMITS, unrolled=("on-call",))
         async with one_by_one as outbox:
             await put(store, outbox, *map(message, storm))
@@ -98,7 +98,7 @@ async def test_below_the_limit_nothing_is_paced_and_past_it_the_gravest_go_first
 ) -> None:
     light, grave = incidents(160, Severity.WARNING), incidents(40)
     async with StandIn(clock=clock) as server:
-        channel = patient(server.url, clock)
+        channel = pagerduty(server.url, clock)
         async with delivering(store, clock, channel, rate_limits=LIMITS) as outbox:
             await put(store, outbox, *map(message, light))
             await server.wait_for_events(100)
@@ -121,7 +121,7 @@ async def test_two_channels_with_one_key_share_its_limit_and_its_429(
 ) -> None:
     mine, yours = incidents(90), incidents(90, name="other")
     async with StandIn(clock=clock) as server:
-        channels = (patient(server.url, clock), patient(server.url, clock, "other"))
+        channels = (pagerduty(server.url, clock), pagerduty(server.url, clock, "other"))
         async with delivering(store, clock, *channels, rate_limits=LIMITS) as outbox:
             # In one commit: neither channel has sent anything when the other looks.
             both = [*map(message, mine), *(message(one, channel="other") for one in yours)]
@@ -150,7 +150,7 @@ async def test_two_channels_with_different_keys_both_tell_of_one_incident(
 ) -> None:
     (incident,) = incidents(1)
     async with StandIn(clock=clock) as server:
-        channels = (patient(server.url, clock), patient(server.url, clock, "other", OTHER_KEY))
+        channels = (pagerduty(server.url, clock), pagerduty(server.url, clock, "other", OTHER_KEY))
         async with delivering(store, clock, *channels) as outbox:
             for action, name in itertools.product(Action, ("on-call", "other")):
                 await put(store, outbox, message(incident, action, name))
@@ -164,7 +164,7 @@ async def test_a_restart_does_not_forget_what_was_sent_in_the_last_minute(
 ) -> None:
     early, late = incidents(90), incidents(90, name="late")
     async with StandIn(clock=clock) as server:
-        first, second = (patient(server.url, clock) for _ in range(2))
+        first, second = (pagerduty(server.url, clock) for _ in range(2))
         async with delivering(store, clock, first, rate_limits=LIMITS) as outbox:
             await put(store, outbox, *map(message, early))
             await until_ended(store, *map(message, early))

@@ -14,23 +14,25 @@ from playwatch.runtime.keys import configured_keys, former_channels
 from playwatch.store.keyring import KeyRing
 from tests.delivering import (
     OTHER_KEY,
+    Impatient,
     asleep,
     delivering,
     message,
     next_moment_s,
     pagerduty,
     put,
-    soon,
     turn,
     until_ended,
 )
 from tests.faults.truth import accepted, assert_true, incidents, routed
 from tests.kit.channels import KEY, pagerduty_settings
 from tests.kit.stores import sqlite_store
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwatch.channels.pagerduty import PagerDutyChannel
     from playwatch.core.incidents import Incident
     from playwatch.ports import Store
     from tests.fakes import HandClock
@@ -60,7 +62,7 @@ async def test_a_copy_of_the_trigger_after_the_resolve_is_ended_by_its_repetitio
     (incident,) = incidents(1)
     async with StandIn(clock=clock) as server:
         server.fail("hang")
-        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
+        async with delivering(store, clock, Impatient(server, clock)) as outbox:
             await put(store, outbox, message(incident), message(incident, Action.RESOLVE))
             await turn(clock, lambda: server.resolves == 1)
             accepted_ms = clock.monotonic_ms()
@@ -91,12 +93,14 @@ async def test_a_doubt_outlives_restarts_between_each_step(
     async with StandIn(clock=clock) as server:
         server.fail("hang")
         for one in (trigger, resolve):
-            async with sqlite_store(tmp_path) as store:
-                channel = pagerduty(server.url, clock)
-                async with delivering(store, clock, channel) as outbox:
-                    await put(store, outbox, one)
-                    await turn(clock, lambda: server.journal and server.journal[-1].status == 202)
-                    await until_ended(store, one)
+            channel: PagerDutyChannel = Impatient(server, clock)
+            async with (
+                sqlite_store(tmp_path) as store,
+                delivering(store, clock, channel) as outbox,
+            ):
+                await put(store, outbox, one)
+                await turn(clock, lambda: server.journal and server.journal[-1].status == 202)
+                await until_ended(store, one)
 
         for count in (2, 3):
             await clock.advance(30)

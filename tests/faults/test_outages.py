@@ -19,13 +19,13 @@ from tests.delivering import (
     message,
     next_moment_s,
     pagerduty,
-    patient,
     put,
-    soon,
     turn,
     until_ended,
 )
 from tests.faults.truth import assert_true, incidents
+from tests.kit.channels import UNREACHABLE
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ async def test_five_minutes_of_5xx_with_a_thousand_pages_cost_few_requests(
     async with StandIn(clock=clock, rate_limit=None) as server:
         for status in itertools.islice(itertools.cycle(STATUSES), 500):
             server.fail("status", status=status)
-        channel = patient(server.url, clock)
+        channel = pagerduty(server.url, clock)
         async with delivering(store, clock, channel, telemetry=telemetry) as outbox:
             await put(store, outbox, *map(message, storm))
             await turn(clock, lambda: clock.monotonic_ms() >= 300_000)
@@ -74,7 +74,7 @@ async def test_an_outage_that_outlasts_the_incident_loses_neither_trigger_nor_re
     over, still = incidents(2)
     async with StandIn(clock=clock) as server:
         server.fail("status", status=503, times=None)
-        async with delivering(store, clock, patient(server.url, clock)) as outbox:
+        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
             await put(store, outbox, message(over), message(still))
             await turn(clock, lambda: clock.monotonic_ms() >= 3_600_000)
             await put(store, outbox, message(over, Action.RESOLVE))
@@ -89,7 +89,7 @@ async def test_a_new_page_is_tried_at_once_though_its_receiver_counts_as_away(
     old, new = incidents(2)
     async with StandIn(clock=clock) as server:
         server.fail("status", status=503, times=None)
-        async with delivering(store, clock, patient(server.url, clock)) as outbox:
+        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
             await put(store, outbox, message(old))
             await turn(clock, lambda: outbox.away() and (next_moment_s(clock) or 0) > 20)
             await clock.advance(6)
@@ -109,7 +109,7 @@ async def test_channels_of_one_receiver_learn_together_that_it_is_away_and_back(
     first, second = incidents(20), incidents(20, name="other")
     async with StandIn(clock=clock) as server:
         server.fail("status", status=500, times=None)
-        channels = (patient(server.url, clock), patient(server.url, clock, "other", OTHER_KEY))
+        channels = (pagerduty(server.url, clock), pagerduty(server.url, clock, "other", OTHER_KEY))
         async with delivering(store, clock, *channels) as outbox:
             await put(store, outbox, *map(message, first))
             await put(store, outbox, *(message(one, channel="other") for one in second))
@@ -151,8 +151,9 @@ async def test_what_cannot_be_reached_is_tried_again_and_delays_nobody(
     storm = incidents(50)
     with away() as url:
         async with StandIn(clock=clock) as server:
-            lost, found = pagerduty(url, clock, "other"), patient(server.url, clock, "other")
-            channels = (lost, patient(server.url, clock))
+            lost = pagerduty(url, clock, "other", limits=UNREACHABLE)
+            found = pagerduty(server.url, clock, "other")
+            channels = (lost, pagerduty(server.url, clock))
             async with delivering(store, clock, *channels) as outbox:
                 await put(store, outbox, *(message(one, channel="other") for one in storm))
                 await put(store, outbox, *map(message, storm))

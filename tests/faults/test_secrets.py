@@ -10,7 +10,7 @@ from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.keys import configured_keys
 from playwatch.store.keyring import KeyRing
 from playwatch.telemetry import Telemetry
-from tests.delivering import delivering, pagerduty, put, turn, until_ended
+from tests.delivering import Impatient, delivering, put, turn, until_ended
 from tests.faults.truth import routed
 from tests.kit.channels import KEY, pagerduty_settings
 from tests.kit.stores import an_incident, sqlite_store
@@ -41,7 +41,7 @@ async def test_the_key_is_nowhere_but_in_its_file(
         ring.renew(configured_keys([pagerduty_settings(server.url)]), {})
         for kind, how in FAULTS:
             server.fail(kind, **how)
-        channel = pagerduty(server.url, clock)
+        channel = Impatient(server, clock)
         async with delivering(store, clock, channel, telemetry=telemetry) as outbox:
             await put(store, outbox, routed(bad))
             await turn(clock, outbox.given_up)

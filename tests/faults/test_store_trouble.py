@@ -12,9 +12,10 @@ from playwatch.core.deliveries import Action, Changes
 from playwatch.demo.stand_in import StandIn
 from playwatch.errors import StoreError
 from playwatch.store.sqlite import SqliteStore
-from tests.delivering import delivering, message, patient, put, soon, turn, until_ended
+from tests.delivering import delivering, message, pagerduty, put, turn, until_ended
 from tests.faults.truth import assert_true, incidents
 from tests.kit.stores import sqlite_store
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ async def test_a_full_disk_costs_neither_a_message_nor_a_repeat(
     storm = incidents(80)  # more than the pages there are have room for
     late = incidents(60, name="late")
     async with StandIn(clock=clock) as server, sqlite_store(tmp_path) as store:
-        async with delivering(store, clock, patient(server.url, clock)) as outbox:
+        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
             await put(store, None, *map(message, storm))
             await set_pragma(store, "max_page_count = 1")  # full as it is: no page can be added
             with pytest.raises(StoreError, match="full"):
@@ -62,7 +63,7 @@ async def test_a_locked_store_is_waited_for(tmp_path: Path, clock: HandClock) ->
         await set_pragma(store, "busy_timeout = 10")
         with closing(sqlite3.connect(tmp_path / "playwatch.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            async with delivering(store, clock, patient(server.url, clock)) as outbox:
+            async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
                 await soon(lambda: server.triggers == 1)
                 await soon(lambda: not outbox.can_store)
                 other.execute("ROLLBACK")
@@ -85,7 +86,7 @@ async def test_a_row_that_cannot_be_read_is_sent_as_far_as_it_can_and_the_others
                 body, key = columns[table]
                 change = f"UPDATE {table} SET {body} = '{{broken' WHERE {key} = ?"  # noqa: S608 - ours
                 other.execute(change, (bad.id,))
-        async with delivering(store, clock, patient(server.url, clock)) as outbox:
+        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
             await until_ended(store, message(bad), message(good))
             assert {page.severity for page in server.pages} == {"critical"}
             resolves = [message(one, Action.RESOLVE) for one in (bad, good)]

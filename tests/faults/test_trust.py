@@ -13,9 +13,10 @@ import pytest
 from playwatch.channels.pagerduty import PagerDutyChannel
 from playwatch.core.deliveries import Action
 from playwatch.demo.stand_in import StandIn
-from tests.delivering import asleep, delivering, message, pagerduty, put, soon, turn
+from tests.delivering import asleep, delivering, message, pagerduty, put, turn
 from tests.faults.truth import assert_true, incidents
-from tests.kit.channels import KEY, QUICK, pagerduty_settings
+from tests.kit.channels import KEY, PATIENT, pagerduty_settings
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -104,7 +105,7 @@ async def test_a_certificate_that_is_not_valid_gets_nothing_until_it_is(
 
 def over_tls(base: str, clock: HandClock, tls: ssl.SSLContext | None) -> PagerDutyChannel:
     settings = pagerduty_settings(f"{base}/v2/enqueue")
-    return PagerDutyChannel(settings, clock=clock, limits=QUICK, tls=tls)
+    return PagerDutyChannel(settings, clock=clock, limits=PATIENT, tls=tls)
 
 
 async def test_a_port_without_tls_is_no_downgrade(store: Store, clock: HandClock) -> None:

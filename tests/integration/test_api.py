@@ -26,9 +26,10 @@ from schemathesis.specs.openapi.checks import (
 from playwatch.demo.stand_in import StandIn
 from playwatch.web.openapi import document
 from playwatch.web.operations import EVERY
-from tests.integration.test_engine import sample, send, soon
+from tests.integration.test_engine import sample, send
 from tests.integration.test_reload import TOKEN, Site, asked, gauge
 from tests.integration.test_silencing import open_ids
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -178,7 +179,7 @@ async def test_history_is_told_minute_by_minute(site: Site) -> None:
             found: list[Any] = (await got(engine, query))["points"]
             return found
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not (known := await points()):
                 pass
         assert known[0]["value"] == 1.0

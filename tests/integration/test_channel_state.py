@@ -7,9 +7,10 @@ import pytest
 from playwatch.demo.stand_in import StandIn
 from playwatch.store.memory import MemoryStore
 from playwatch.telemetry import Telemetry
-from tests.delivering import delivering, message, pagerduty, put, soon, turn
+from tests.delivering import Impatient, delivering, message, pagerduty, put, turn
 from tests.fakes import HandClock
 from tests.kit.stores import an_incident
+from tests.waiting import soon
 
 
 async def test_a_channel_is_held_back_while_its_receiver_wants_fewer_messages() -> None:
@@ -20,7 +21,9 @@ async def test_a_channel_is_held_back_while_its_receiver_wants_fewer_messages() 
         async with delivering(store, clock, channel) as outbox:
             assert outbox.held_back() == {}
             await put(store, outbox, *(message(an_incident(f"i{n}")) for n in range(3)))
-            await soon(lambda: server.requests == 3)
+            await soon(
+                lambda: outbox.held_back() == {"on-call": "1 delivery waits, the oldest for 0 s"}
+            )
             await clock.advance(70)
             assert outbox.held_back() == {"on-call": "1 delivery waits, the oldest for 70 s"}
             assert outbox.complaints() == {}
@@ -36,7 +39,9 @@ async def test_a_channel_is_held_back_by_its_own_limit() -> None:
             store, clock, channel, rate_limits=limits, unrolled=["on-call"]
         ) as outbox:
             await put(store, outbox, *(message(an_incident(f"i{n}")) for n in range(5)))
-            await soon(lambda: server.requests == 2)
+            await soon(
+                lambda: outbox.held_back() == {"on-call": "3 deliveries wait, the oldest for 0 s"}
+            )
             await clock.advance(50)
             assert outbox.held_back() == {"on-call": "3 deliveries wait, the oldest for 50 s"}
             await turn(clock, lambda: len(server.open_keys) == 5)
@@ -63,7 +68,7 @@ async def test_a_failure_is_counted_by_its_reason(
     name = "playwatch_notification_failures_total"
     async with StandIn() as server:
         server.fail(kind, **how)
-        channel = pagerduty(server.url, clock)
+        channel = Impatient(server, clock)
         async with delivering(store, clock, channel, telemetry=telemetry) as outbox:
             await put(store, outbox, message(an_incident()))
             await soon(lambda: telemetry.registry.get_sample_value(name, labels) == 1)

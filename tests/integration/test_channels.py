@@ -15,9 +15,10 @@ from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.clock import SystemClock
 from tests.fakes import HandClock
-from tests.integration.test_engine import KEY, sample, send, soon
+from tests.integration.test_engine import KEY, sample, send
 from tests.integration.test_reload import OTHER_KEY, TOKEN, Site, asked
 from tests.kit.receivers import HookReceiver, reads_webhooks
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

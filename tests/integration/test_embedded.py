@@ -12,8 +12,9 @@ from playwatch.config.schema import MqttSettings
 from playwatch.errors import ListenError
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.publish import Publisher, publish
-from tests.brokers import build, numbered, payloads, read, running, until
+from tests.brokers import build, numbered, payloads, read, running
 from tests.fakes import HandClock
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -54,9 +55,9 @@ async def test_it_leaves_nothing_running_whoever_is_still_connected() -> None:
     async with EmbeddedBroker(ANY_PORT) as broker:
         source = build(reaching(broker))
         running_source = asyncio.create_task(source.run())
-        await until(lambda: source.is_subscribed)
+        await soon(lambda: source.is_subscribed)
         await publish(reaching(broker), numbered(10))
-    await until(lambda: not source.is_subscribed)
+    await soon(lambda: not source.is_subscribed)
     running_source.cancel()
     await asyncio.gather(running_source, return_exceptions=True)
 
@@ -91,7 +92,7 @@ async def test_a_denied_subscription_means_not_subscribed(caplog: pytest.LogCapt
         denied = subscriptions[0].model_copy(update={"topic": "wrong#"})
         settings = reaching(broker).model_copy(update={"subscriptions": (*subscriptions, denied)})
         async with running(build(settings), subscribed=False, alone=False) as source:
-            await until(lambda: "denies the subscription to wrong#" in caplog.text)
+            await soon(lambda: "denies the subscription to wrong#" in caplog.text)
             await publish(reaching(broker), numbered(1))
 
             assert len(await read(source, 1)) == 1

@@ -24,9 +24,10 @@ from playwatch.ingest.publish import publish
 from playwatch.store.sqlite import SqliteStore
 from tests.brokers import Mosquitto, free_port, needs_mosquitto
 from tests.fakes import HandClock
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playwatch.app import Engine
@@ -59,13 +60,6 @@ def settings_in(
     path = folder / "playwatch.yaml"
     path.write_text(CONFIG.format(mqtt=mqtt, key=KEY, url=url))
     return load_config(path, environ={})
-
-
-async def soon(holds: Callable[[], object]) -> None:
-    """Wait for a condition that sockets, threads and processes bring, not the clock."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - another thread or process brings it
-            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
@@ -194,7 +188,7 @@ class FailingClock(HandClock):
 async def test_a_mistake_of_ours_ends_the_engine_in_order(tmp_path: Path) -> None:
     clock = FailingClock()
     settings = settings_in(tmp_path)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - an engine is a context
             async with ready(settings, clock) as engine:
                 clock.is_broken = True
@@ -250,7 +244,7 @@ async def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
         assert (await fetched(engine, "/-/healthy"))[0] == 200
 
         async with Mosquitto(tmp_path, port=port):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while engine.health.complaints():
                     await clock.advance(30)
                     await asyncio.sleep(0.005)

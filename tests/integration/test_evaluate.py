@@ -32,9 +32,10 @@ from playwatch.telemetry import Telemetry
 from tests.fakes import HandClock, settle
 from tests.kit.stores import STORES
 from tests.stage import FAILURES, ONCALL, a_rule
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
     from playwatch.core.deliveries import Delivery
@@ -146,13 +147,6 @@ def clock() -> HandClock:
 def sample(value: float, country: str = "SE", **fields: object) -> bytes:
     facts = {"metric": FAILURES, "value": value, "views": 100, "dimensions": {"country": country}}
     return json.dumps({**facts, **fields}).encode()
-
-
-async def soon(holds: Callable[[], object]) -> None:
-    """Wait for a condition that sockets and threads bring, not the clock."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - another thread brings it
-            await asyncio.sleep(0.001)
 
 
 async def pass_by(setting: Setting, seconds: int) -> None:
@@ -502,7 +496,7 @@ async def test_what_was_pending_at_a_snapshot_goes_on_after_a_restart(
 
 async def soon_stored(store: Store) -> None:
     """Wait until a snapshot is stored."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await store.load_snapshot() is None:  # noqa: ASYNC110 - a thread brings it
             await asyncio.sleep(0.001)
 

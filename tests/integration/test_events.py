@@ -17,6 +17,7 @@ from playwatch.web.failures import in_words
 from tests.fakes import HandClock
 from tests.integration.test_engine import ready, settings_in
 from tests.integration.test_pages import opened, page
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +51,7 @@ async def listening(url: str, since: str = "") -> AsyncIterator[aiohttp.StreamRe
 
 async def block(stream: aiohttp.StreamReader) -> list[str]:
     """Return the lines of the next event or comment."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         text = await stream.readuntil(b"\n\n")
     return text.decode().strip().splitlines()
 
@@ -77,7 +78,7 @@ async def test_a_stop_does_not_wait_for_those_who_listen(tmp_path: Path) -> None
     async with ready(settings_in(tmp_path), HandClock()) as engine:
         session = aiohttp.ClientSession()
         response = await session.get(f"{engine.web_url}/events")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await response.content.read()
     await session.close()
 

@@ -17,8 +17,9 @@ from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.heartbeat import Heartbeat
 from playwatch.telemetry import Telemetry
 from tests.fakes import HandClock
-from tests.integration.test_engine import KEY, sample, send, soon
+from tests.integration.test_engine import KEY, sample, send
 from tests.integration.test_reload import CHANNELS, HEAD, RULES
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

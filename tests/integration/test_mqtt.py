@@ -20,8 +20,8 @@ from tests.brokers import (
     read,
     running,
     subscribing,
-    until,
 )
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ async def test_what_one_read_brings_is_one_batch(tmp_path: Path) -> None:
         running(build(broker.settings(**subscribing(0)))) as source,
     ):
         await publish(broker.settings(), numbered(200))
-        await until(lambda: len(source._backlog) == 200)
+        await soon(lambda: len(source._backlog) == 200)
 
         arrivals = await source.read()
 
@@ -131,7 +131,7 @@ async def test_a_full_backlog_drops_and_counts_qos_0_only(
         async with running(build(settings, telemetry=telemetry)) as source:
             await publish(broker.settings(), numbered(30), 0)
             await publish(broker.settings(), numbered(5, first=30), 1)
-            await until(lambda: len(source._backlog) == 15)
+            await soon(lambda: len(source._backlog) == 15)
 
             messages = await read(source, 15)
 
@@ -149,7 +149,7 @@ async def test_an_engine_that_stands_still_does_not_hold_up_the_broker(tmp_path:
         running(build(broker.settings(backlog=50))) as source,
     ):
         assert await publish(broker.settings(), numbered(2000)) == 2000
-        await until(lambda: len(source._backlog) == 50)
+        await soon(lambda: len(source._backlog) == 50)
 
         assert len(await read(source, 2000)) == 2000
 

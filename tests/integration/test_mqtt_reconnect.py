@@ -21,8 +21,8 @@ from tests.brokers import (
     payloads,
     read,
     running,
-    until,
 )
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,9 +36,9 @@ async def test_unread_messages_are_not_doubled_by_a_reconnect(tmp_path: Path) ->
         running(build(broker.settings())) as source,
     ):
         await publish(broker.settings(), numbered(20))
-        await until(lambda: len(source._backlog) == 20)
+        await soon(lambda: len(source._backlog) == 20)
         await broker.restart()
-        await until(lambda: source.is_subscribed)
+        await soon(lambda: source.is_subscribed)
         await publish(broker.settings(), numbered(1, first=20))
 
         messages = await read(source, 21)
@@ -49,9 +49,9 @@ async def test_unread_messages_are_not_doubled_by_a_reconnect(tmp_path: Path) ->
 async def test_unread_messages_survive_a_broker_that_forgets_them(tmp_path: Path) -> None:
     async with Mosquitto(tmp_path) as broker, running(build(broker.settings())) as source:
         await publish(broker.settings(), numbered(20))
-        await until(lambda: len(source._backlog) == 20)
+        await soon(lambda: len(source._backlog) == 20)
         await broker.restart(kill=True)
-        await until(lambda: source.is_subscribed)
+        await soon(lambda: source.is_subscribed)
 
         assert len(await read(source, 20)) == 20
 
@@ -64,7 +64,7 @@ async def test_acknowledging_after_the_connection_was_lost_does_no_harm(tmp_path
         await publish(broker.settings(), numbered(3))
         arrivals = await source.read()
         await broker.restart()
-        await until(lambda: source.is_subscribed)
+        await soon(lambda: source.is_subscribed)
 
         arrivals.acknowledge()
 
@@ -77,9 +77,9 @@ async def test_a_broker_that_starts_later_is_found(
 ) -> None:
     broker = Mosquitto(tmp_path)
     async with running(build(broker.settings(protocol=protocol)), subscribed=False) as source:
-        await until(lambda: "connection refused" in source.trouble)
+        await soon(lambda: "connection refused" in source.trouble)
         async with broker:
-            await until(lambda: source.is_subscribed)
+            await soon(lambda: source.is_subscribed)
 
             assert source.trouble == ""
     said = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
@@ -97,9 +97,9 @@ async def test_a_restarted_broker_is_subscribed_to_again(
         running(build(broker.settings(protocol=protocol))) as source,
     ):
         await broker.stop(kill=kill)
-        await until(lambda: not source.is_subscribed)
+        await soon(lambda: not source.is_subscribed)
         await broker.start()
-        await until(lambda: source.is_subscribed)
+        await soon(lambda: source.is_subscribed)
         await publish(broker.settings(), numbered(1))
 
         assert len(await read(source, 1)) == 1
@@ -113,9 +113,9 @@ async def test_a_password_changed_and_restored_is_survived(
         settings = broker.settings(protocol=protocol, username="engine", password="first-secret")  # noqa: S106
         async with running(build(settings)) as source:
             await broker.restart(password="other")  # noqa: S106
-            await until(lambda: "refused us" in source.trouble)
+            await soon(lambda: "refused us" in source.trouble)
             await broker.restart(password="first-secret")  # noqa: S106
-            await until(lambda: source.is_subscribed)
+            await soon(lambda: source.is_subscribed)
             await publish(settings, numbered(1))
 
             assert len(await read(source, 1)) == 1
@@ -126,7 +126,7 @@ async def test_a_password_changed_and_restored_is_survived(
 async def test_a_host_without_address_is_named(caplog: pytest.LogCaptureFixture) -> None:
     settings = MqttSettings(url="mqtt://broker.invalid")
     async with running(build(settings), subscribed=False) as source:
-        await until(lambda: source.trouble)
+        await soon(lambda: source.trouble)
 
     assert "host broker.invalid is not found" in caplog.text
 
@@ -141,7 +141,7 @@ async def test_a_silent_server_is_given_up_in_time() -> None:
     port = silent.sockets[0].getsockname()[1]
     settings = at_port(port)
     async with running(build(settings, connect_timeout_s=0.05), subscribed=False) as source:
-        await until(lambda: source.trouble)
+        await soon(lambda: source.trouble)
 
         assert source.trouble == "no answer within 0.05 s"
     silent.close()
@@ -156,7 +156,7 @@ async def test_a_server_that_hangs_up_leads_to_a_hint_at_the_protocol() -> None:
     port = server.sockets[0].getsockname()[1]
     settings = at_port(port)
     async with running(build(settings), subscribed=False) as source:
-        await until(lambda: source.trouble)
+        await soon(lambda: source.trouble)
 
         assert "set mqtt.protocol to 3.1.1" in source.trouble
     server.close()
@@ -170,9 +170,9 @@ async def test_a_broker_that_freezes_is_noticed_and_left_without_hanging(tmp_pat
     ):
         assert broker._process is not None
         broker._process.send_signal(signal.SIGSTOP)
-        await until(lambda: not source.is_subscribed)
+        await soon(lambda: not source.is_subscribed)
         broker._process.send_signal(signal.SIGCONT)
-        await until(lambda: source.is_subscribed)
+        await soon(lambda: source.is_subscribed)
 
 
 async def test_a_session_taken_over_names_the_client_id(caplog: pytest.LogCaptureFixture) -> None:
@@ -188,7 +188,7 @@ async def test_a_session_taken_over_names_the_client_id(caplog: pytest.LogCaptur
     server = await asyncio.start_server(take_over, "127.0.0.1", 0)
     settings = at_port(server.sockets[0].getsockname()[1], client_id="twin")
     async with running(build(settings), subscribed=False):
-        await until(lambda: "another client connected with our client id 'twin'" in caplog.text)
+        await soon(lambda: "another client connected with our client id 'twin'" in caplog.text)
     server.close()
     await server.wait_closed()
 
@@ -200,6 +200,6 @@ async def test_where_the_broker_does_not_say_so_a_second_client_is_suspected(
         settings = broker.settings(client_id="twin")
         rival = asyncio.create_task(build(settings).run())
         async with running(build(settings), subscribed=False, alone=False):
-            await until(lambda: "does another client use our client id 'twin'?" in caplog.text)
+            await soon(lambda: "does another client use our client id 'twin'?" in caplog.text)
         rival.cancel()
         await asyncio.gather(rival, return_exceptions=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from playwatch.ingest.publish import publish
-from tests.brokers import Mosquitto, build, needs_mosquitto, numbered, read, running, until
+from tests.brokers import Mosquitto, build, needs_mosquitto, numbered, read, running
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path: Path) 
     async with encrypted(tmp_path) as broker:
         settings = broker.settings(url=f"mqtts://127.0.0.1:{broker.port}")
         async with running(build(settings), subscribed=False) as source:
-            await until(lambda: source.trouble)
+            await soon(lambda: source.trouble)
 
             assert "the broker's certificate is not trusted" in source.trouble
 
@@ -89,7 +90,7 @@ async def test_a_certificate_for_another_host_is_refused(tmp_path: Path) -> None
             url=f"mqtts://127.0.0.1:{broker.port}", tls={"ca_file": str(tmp_path / "ca.pem")}
         )
         async with running(build(settings), subscribed=False) as source:
-            await until(lambda: source.trouble)
+            await soon(lambda: source.trouble)
 
             assert "the broker's certificate is not trusted" in source.trouble
 
@@ -98,6 +99,6 @@ async def test_a_broker_without_tls_is_told_from_an_untrusted_one(tmp_path: Path
     async with Mosquitto(tmp_path) as broker:
         settings = broker.settings(url=f"mqtts://127.0.0.1:{broker.port}")
         async with running(build(settings), subscribed=False) as source:
-            await until(lambda: source.trouble)
+            await soon(lambda: source.trouble)
 
             assert "not trusted" not in source.trouble

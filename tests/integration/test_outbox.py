@@ -26,6 +26,7 @@ from playwatch.telemetry import Telemetry
 from tests.brokers import free_port
 from tests.delivering import (
     OTHER_KEY,
+    Impatient,
     Middling,
     Scripted,
     asleep,
@@ -35,10 +36,8 @@ from tests.delivering import (
     message,
     next_moment_s,
     pagerduty,
-    patient,
     put,
     seeded,
-    soon,
     status_of,
     turn,
     until_ended,
@@ -46,6 +45,7 @@ from tests.delivering import (
 from tests.fakes import HandClock
 from tests.kit.channels import KEY
 from tests.kit.stores import STORES, T0, an_incident
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -282,7 +282,7 @@ async def test_a_broken_connection_loses_nothing_and_opens_nothing_twice(
     incident = an_incident()
     async with StandIn(clock=clock) as server:
         server.fail(kind)
-        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
+        async with delivering(store, clock, Impatient(server, clock)) as outbox:
             await put(store, outbox, message(incident), message(incident, Action.RESOLVE))
             await turn(clock, lambda: server.resolves)
 
@@ -399,8 +399,8 @@ async def test_a_message_for_a_channel_that_is_gone_stays_and_disturbs_nobody(
 async def test_a_channel_that_hangs_does_not_delay_another(store: Store, clock: HandClock) -> None:
     incidents = [an_incident(f"i{number}") for number in range(50)]
     async with holding() as (url, arrived, release), StandIn(clock=clock) as server:
-        slow = patient(url, clock, "slow")
-        async with delivering(store, clock, slow, patient(server.url, clock)) as outbox:
+        slow = pagerduty(url, clock, "slow")
+        async with delivering(store, clock, slow, pagerduty(server.url, clock)) as outbox:
             await put(store, outbox, *(message(one, channel="slow") for one in incidents))
             await arrived.wait()
             await put(store, outbox, *(message(one) for one in incidents))
@@ -442,13 +442,13 @@ async def test_a_storm_is_delivered_exactly_once_and_in_order(
     incidents = [an_incident(f"i{number}") for number in range(1_000)]
     async with StandIn(rate_limit=None, clock=clock) as server:
         store = await SqliteStore.open(tmp_path / "playwatch.db")
-        channel = patient(server.url, clock)
+        channel = pagerduty(server.url, clock)
         try:
             await put(store, None, *(message(one) for one in incidents))
             await put(store, None, *(message(one, Action.RESOLVE) for one in incidents[:500]))
             began = time.process_time()
             async with delivering(store, clock, channel):
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_S):
                     await server.wait_for_events(1_500)
             cpu_ms = (time.process_time() - began) * 1000 / 1_500
         finally:

@@ -28,16 +28,15 @@ from tests.delivering import (
     holding,
     message,
     pagerduty,
-    patient,
     put,
     seeded,
-    soon,
     status_of,
     turn,
     until_ended,
 )
 from tests.fakes import HandClock, settle
 from tests.kit.stores import STORES, T0, an_incident
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -141,7 +140,7 @@ async def test_a_stop_ends_when_its_grace_is_over_and_keeps_what_is_out(
     store: Store, clock: HandClock
 ) -> None:
     delivery = message(an_incident())
-    async with holding() as (url, arrived, _), asyncio.timeout(5):
+    async with holding() as (url, arrived, _), asyncio.timeout(PATIENCE_S):
         channel = pagerduty(url, clock)
         outbox = Outbox([channel], store, clock, Telemetry(), seeded(1))
         async with asyncio.TaskGroup() as tasks:
@@ -156,7 +155,7 @@ async def test_a_stop_ends_when_its_grace_is_over_and_keeps_what_is_out(
 
 async def test_a_stop_ends_though_the_store_takes_no_records(clock: HandClock) -> None:
     store = Sick(record=1_000_000)
-    async with StandIn(clock=clock) as server, asyncio.timeout(5):
+    async with StandIn(clock=clock) as server, asyncio.timeout(PATIENCE_S):
         channel = pagerduty(server.url, clock)
         outbox = Outbox([channel], store, clock, Telemetry(), seeded(1))
         async with asyncio.TaskGroup() as tasks:
@@ -203,7 +202,7 @@ async def test_what_the_last_process_put_off_to_a_wrong_time_is_sent_at_the_star
 
     async with (
         StandIn(clock=clock) as server,
-        delivering(store, clock, patient(server.url, clock)),
+        delivering(store, clock, pagerduty(server.url, clock)),
     ):
         await server.wait_for(lambda it: len(it.pages) == 70)
 

@@ -14,7 +14,9 @@ from playwatch.demo.stand_in import StandIn
 from tests.fakes import HandClock
 from tests.kit.channels import (
     KEY,
-    QUICK,
+    PATIENT,
+    SILENCE,
+    UNREACHABLE,
     a_delivery,
     its_resolve,
     pagerduty_settings,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from playwatch.channels.http import PostLimits
     from playwatch.core.deliveries import Attempt
 
 FORMER = "F" * 32
@@ -36,13 +39,14 @@ def opened(
     key: str = KEY,
     key_of: Callable[[str], str | None] = lambda _: None,
     tls: ssl.SSLContext | None = None,
+    limits: PostLimits = PATIENT,
 ) -> PagerDutyChannel:
     return PagerDutyChannel(
         pagerduty_settings(url, key),
         clock=HandClock(),
         page_url="https://example.com/",
         key_of=key_of,
-        limits=QUICK,
+        limits=limits,
         tls=tls,
     )
 
@@ -246,11 +250,12 @@ async def test_both_keys_refused_wait_for_the_operator() -> None:
 async def test_a_retry_sends_the_same_bytes_and_opens_one_incident() -> None:
     async with StandIn() as server:
         server.fail("accept_then_hang")
-        channel = opened(server.url)
+        waiting, again = opened(server.url, limits=SILENCE), opened(server.url)
 
-        first = await channel.send(a_delivery())
-        second = await channel.send(a_delivery())
-        await channel.close()
+        first = await waiting.send(a_delivery())
+        second = await again.send(a_delivery())
+        await waiting.close()
+        await again.close()
 
         assert isinstance(first, Retry)
         assert first.is_ambiguous
@@ -260,7 +265,7 @@ async def test_a_retry_sends_the_same_bytes_and_opens_one_incident() -> None:
 
 
 async def test_a_name_that_does_not_exist_is_worth_another_try() -> None:
-    channel = opened("https://events.invalid/v2/enqueue")
+    channel = opened("https://events.invalid/v2/enqueue", limits=UNREACHABLE)
 
     attempt = await channel.send(a_delivery())
     await channel.close()

@@ -16,7 +16,7 @@ from playwatch.demo.stand_in import StandIn
 from tests.fakes import HandClock
 from tests.kit.channels import (
     KEY,
-    QUICK,
+    PATIENT,
     a_delivery,
     an_incident,
     its_resolve,
@@ -47,7 +47,7 @@ async def ours(*deliveries: Delivery) -> list[Event]:
             pagerduty_settings(server.url),
             clock=HandClock(),
             page_url="https://example.com",
-            limits=QUICK,
+            limits=PATIENT,
         )
         for delivery in deliveries:
             assert isinstance(await channel.send(delivery), Sent)

@@ -17,8 +17,9 @@ from playwatch.core.rules import AlertType
 from playwatch.store.sqlite import SqliteStore
 from playwatch.web.pages.site import NAV
 from tests.fakes import HandClock
-from tests.integration.test_engine import ready, sample, send, settings_in, soon
+from tests.integration.test_engine import ready, sample, send, settings_in
 from tests.kit.stores import T0, an_incident
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -27,8 +27,9 @@ from playwatch.runtime.replay import Evaluation, replayed, routes
 from playwatch.runtime.replay_inputs import Inputs
 from playwatch.store.memory import MemoryStore
 from playwatch.telemetry import Telemetry
-from tests.brokers import TOPIC, at_port, build, running, until
+from tests.brokers import TOPIC, at_port, build, running
 from tests.fakes import HandClock, settle
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,7 +164,7 @@ async def test_what_was_printed_while_recording_is_printed_by_replay(tmp_path: P
                 for content in payloads(audience.sample(second), now - 40_000 + 1000 * second)
             ]
             await publish(mqtt, messages)
-            await until(lambda: writer.messages == len(messages))
+            await soon(lambda: writer.messages == len(messages))
             recording.cancel()
             await asyncio.gather(recording, return_exceptions=True)
     writer.close()

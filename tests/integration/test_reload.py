@@ -14,7 +14,8 @@ from playwatch.config.load import load_config
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from tests.fakes import HandClock
-from tests.integration.test_engine import KEY, sample, send, sent_by, soon
+from tests.integration.test_engine import KEY, sample, send, sent_by
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,7 @@ from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import Severity
 from playwatch.demo.stand_in import StandIn
-from tests.delivering import delivering, message, patient, put, turn, until_ended
+from tests.delivering import delivering, message, pagerduty, put, turn, until_ended
 from tests.fakes import HandClock
 from tests.faults.truth import assert_true, busiest_minute, incidents
 from tests.kit.stores import STORES
@@ -47,7 +47,7 @@ async def test_a_storm_beyond_the_limit_is_told_as_one_and_ends_with_the_last(
 ) -> None:
     grave, light = incidents(30), incidents(100, Severity.WARNING)
     async with StandIn(clock=clock) as server:
-        channel = patient(server.url, clock)
+        channel = pagerduty(server.url, clock)
         async with delivering(store, clock, channel, rate_limits=LIMITS) as outbox:
             await put(store, outbox, *map(message, [*light, *grave]))
             await turn(clock, lambda: len(server.pages) == 37)
@@ -83,7 +83,7 @@ async def test_off_means_that_each_is_told_however_long_it_takes(
 ) -> None:
     storm = incidents(100)
     async with StandIn(clock=clock) as server:
-        channel = patient(server.url, clock)
+        channel = pagerduty(server.url, clock)
         off = delivering(store, clock, channel, rate_limits=LIMITS, unrolled={"on-call"})
         async with off as outbox:
             await put(store, outbox, *map(message, storm))
@@ -95,7 +95,7 @@ async def test_off_means_that_each_is_told_however_long_it_takes(
 async def test_a_rollup_outlives_restarts(store: Store, clock: HandClock) -> None:
     storm = incidents(80)
     async with StandIn(clock=clock) as server:
-        first, second, third = (patient(server.url, clock) for _ in range(3))
+        first, second, third = (pagerduty(server.url, clock) for _ in range(3))
         async with delivering(store, clock, first, rate_limits=LIMITS) as outbox:
             await put(store, outbox, *map(message, storm))
             await server.wait_for_events(20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -14,9 +13,10 @@ from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.ingest.publish import publish
 from tests.fakes import HandClock
+from tests.waiting import soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playwatch.app import Engine
@@ -35,13 +35,6 @@ channels:
      self_alerts: {is_broken_told}}}
   - {{name: on-call, service: pagerduty, integration_key: {keys[0]}, url: "{url}"}}
 """
-
-
-async def soon(holds: Callable[[], object]) -> None:
-    """Wait for a condition that sockets and threads bring, not the clock."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - another thread brings it
-            await asyncio.sleep(0.002)
 
 
 class Night:

@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from playwatch.cli.logs import JsonLines
 from playwatch.demo.stand_in import StandIn
-from tests.integration.test_engine import sample, send, soon
+from tests.integration.test_engine import sample, send
 from tests.integration.test_reload import Site
 from tests.integration.test_silencing import opened
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

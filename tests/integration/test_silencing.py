@@ -18,9 +18,10 @@ from playwatch.runtime.desk import Desk, SilenceRequest, StoreDesk
 from playwatch.store.sqlite import SqliteStore
 from playwatch.web.client import at_engine
 from tests.fakes import HandClock
-from tests.integration.test_engine import sample, send, soon
+from tests.integration.test_engine import sample, send
 from tests.integration.test_reload import TOKEN, Site, asked
 from tests.kit.stores import a_delivery, an_incident
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,8 @@ from playwatch.core.deliveries import Misconfigured, Rejected, Retry, Sent
 from playwatch.core.rules import Severity
 from tests.fakes import HandClock
 from tests.kit.channels import (
-    QUICK,
+    PATIENT,
+    SILENCE,
     SLACK_PATH,
     a_delivery,
     an_incident,
@@ -44,7 +45,7 @@ async def sent(
         clock=HandClock(),
         page_url=page_url,
         key_of=key_of,
-        limits=QUICK,
+        limits=PATIENT,
     )
     attempts = [await channel.send(delivery) for delivery in deliveries or (a_delivery(),)]
     await channel.close()
@@ -238,7 +239,7 @@ async def test_the_url_is_never_told(kind: str) -> None:
     async with workspace() as server:
         server.fail(kind, location="/elsewhere") if kind == "redirect" else server.fail(kind)
         channel = SlackChannel(
-            slack_settings(server.url + SLACK_PATH), clock=HandClock(), limits=QUICK
+            slack_settings(server.url + SLACK_PATH), clock=HandClock(), limits=SILENCE
         )
         attempt = await channel.send(a_delivery())
         await channel.close()

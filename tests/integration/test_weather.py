@@ -22,11 +22,12 @@ from playwatch.runtime.commits import MOST_STEPS
 from playwatch.store.memory import MemoryStore
 from playwatch.store.sqlite import SqliteStore
 from playwatch.telemetry import Telemetry
-from tests.brokers import Mosquitto, build, needs_mosquitto, numbered, read, running, until
-from tests.delivering import OTHER_KEY, delivering, holding, message, patient, put, until_ended
+from tests.brokers import Mosquitto, build, needs_mosquitto, numbered, read, running
+from tests.delivering import OTHER_KEY, delivering, holding, message, pagerduty, put, until_ended
 from tests.fakes import HandClock, settle
 from tests.faults.truth import incidents
-from tests.integration.test_evaluate import Gate, Setting, sample, soon
+from tests.integration.test_evaluate import Gate, Setting, sample
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -177,7 +178,7 @@ class Spinning:
         """Wait where SQLite is about to make a transaction durable."""
         if statement == "COMMIT":
             self.begun += 1
-            assert self._go.acquire(timeout=10)
+            assert self._go.acquire(timeout=PATIENCE_S)
 
     def go_on(self, commits: int = 1) -> None:
         self._go.release(commits)
@@ -203,7 +204,7 @@ async def test_what_comes_during_a_commit_shares_the_next_and_reads_wait_for_non
     many = incidents(30)
     async with on_slow_disk(tmp_path) as (store, disk):
         first = asyncio.create_task(store.commit(Changes(many[:1], [message(many[0])])))
-        await until(lambda: disk.begun == 1)
+        await soon(lambda: disk.begun == 1)
         others = [asyncio.create_task(store.commit(Changes([one]))) for one in many[1:]]
         saving = asyncio.create_task(store.save_snapshot({"windows": bytes(1 << 20)}, 1))
         await settle()
@@ -227,7 +228,7 @@ async def test_a_write_that_fails_takes_none_along_that_would_have_shared_its_co
     good, bad, unknown = incidents(3)
     async with on_slow_disk(tmp_path) as (store, disk):
         first = asyncio.create_task(store.commit(Changes([good])))
-        await until(lambda: disk.begun == 1)
+        await soon(lambda: disk.begun == 1)
         works = [
             store.commit(Changes([bad])),
             store.commit(Changes([], [message(unknown)])),
@@ -254,7 +255,7 @@ async def test_a_flood_of_qos_0_is_dropped_by_reason_and_takes_no_message_of_qos
         async with running(build(settings, telemetry=telemetry)) as source:
             await publish(broker.settings(), numbered(5_000), 0)
             await publish(broker.settings(), numbered(50, first=5_000), 1)
-            await until(lambda: len(source._backlog) == 150)
+            await soon(lambda: len(source._backlog) == 150)
             labels = {"source": source.name}
             value = telemetry.registry.get_sample_value
             assert value("playwatch_queue_length", labels) == 150
@@ -288,7 +289,7 @@ async def test_a_broker_that_stalls_holds_up_neither_rules_nor_pages_and_loses_n
             try:
                 store = MemoryStore("here")
                 setting = Setting(store, clock)
-                channel = patient(server.url, clock)
+                channel = pagerduty(server.url, clock)
                 async with setting.running(), delivering(store, clock, channel) as outbox:
                     setting.feed.bring(sample(9.0))
                     await setting.feed.done()
@@ -309,7 +310,7 @@ async def test_a_receiver_that_hangs_holds_up_neither_evaluation_nor_another_cha
     store = MemoryStore("here")
     setting = Setting(store, clock)
     async with holding() as (url, arrived, release), StandIn(clock=clock) as server:
-        channels = (patient(url, clock, "stuck", OTHER_KEY), patient(server.url, clock))
+        channels = (pagerduty(url, clock, "stuck", OTHER_KEY), pagerduty(server.url, clock))
         async with setting.running(), delivering(store, clock, *channels) as outbox:
             await put(store, outbox, *(message(one, channel="stuck") for one in storm))
             await arrived.wait()

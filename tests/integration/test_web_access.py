@@ -20,6 +20,7 @@ from playwatch.web.client import at_engine
 from playwatch.web.limits import Limits
 from tests.fakes import HandClock
 from tests.served import READER, WRITER, Echo, browser, served
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -343,7 +344,7 @@ async def raw(url: str, sent: bytes) -> tuple[asyncio.StreamReader, asyncio.Stre
 async def test_a_slow_client_is_dropped(limits: Limits, sent: bytes, answer: bytes) -> None:
     async with served(Echo(), has_tokens=True, limits=limits) as url:
         reader, writer = await raw(url, sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.read(12) == answer
         writer.close()
 
@@ -352,7 +353,7 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
     echo = Echo()
     async with served(echo, limits=Limits(unread_s=0.1)) as url:
         _, writer = await raw(url, b"GET /api/v1/flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await echo.has_stopped.wait()
         writer.close()
 
@@ -362,7 +363,7 @@ async def test_more_clients_than_there_is_room_for_are_dropped() -> None:
         first, second = await raw(url, b""), await raw(url, b"")
         request = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
         third = await raw(url, b"")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             with contextlib.suppress(ConnectionError):
                 assert await third[0].read() == b""
         first[1].write(request)

@@ -16,7 +16,7 @@ from playwatch.core.rules import Severity
 from playwatch.runtime.clock import SystemClock
 from tests.fakes import HandClock
 from tests.kit.channels import (
-    QUICK,
+    PATIENT,
     SIGNING_SECRET,
     a_delivery,
     an_incident,
@@ -53,7 +53,7 @@ async def sent(
         clock=clock or SystemClock(),
         page_url="https://example.com/",
         key_of=key_of,
-        limits=QUICK,
+        limits=PATIENT,
     )
     attempts = [await channel.send(delivery) for delivery in deliveries or (a_delivery(),)]
     await channel.close()
@@ -311,7 +311,7 @@ async def test_nothing_of_the_url_but_its_host_is_told() -> None:
     async with receiver() as server:
         url = server.url
     hidden = url.replace("http://", "http://user:hiddenpassword@") + "/hiddenpath?t=hiddenquery"
-    channel = WebhookChannel(webhook_settings(hidden), clock=SystemClock(), limits=QUICK)
+    channel = WebhookChannel(webhook_settings(hidden), clock=SystemClock(), limits=PATIENT)
 
     attempt = await channel.send(a_delivery())
     await channel.close()

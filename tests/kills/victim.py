@@ -24,17 +24,17 @@ from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.outbox import Outbox
 from playwatch.runtime.refused import RefusalLog
 from playwatch.telemetry import Telemetry
-from tests.delivering import OTHER_KEY, Middling, pagerduty, soon, turn
+from tests.delivering import OTHER_KEY, Middling, pagerduty, turn
 from tests.fakes import HandClock
 from tests.kills.fuse import Fuse, FusedChannel, FusedStore
 from tests.kit.channels import KEY
 from tests.stage import FAILURES, START, a_rule
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEYS: Final = {"on-call": KEY, "other": OTHER_KEY}
-PATIENCE_S: Final = 30.0
 RULE: Final = a_rule(by=("country",), warning=3, window_s=2.0)
 
 STORY: Final[tuple[tuple[int, tuple[tuple[str, float], ...]], ...]] = (

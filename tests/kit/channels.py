@@ -31,6 +31,7 @@ from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.clock import SystemClock
 from tests.fakes import HandClock
 from tests.kit.receivers import HookReceiver, read_slack, reads_webhooks
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +44,14 @@ KEY = "0123456789abcdefSECRETkey9876543"
 SIGNING_SECRET = "whsec_" + base64.b64encode(b"a signing secret of 32 bytes....").decode()
 SLACK_PATH = "/services/T00000000/B00000000/SECRETtokenOfTheWebhook1"
 STARTED_AT = 1_800_000_000_000
-QUICK = PostLimits(total=0.4, connect=0.3, answer=0.1)
+PATIENT = PostLimits(total=PATIENCE_S, connect=PATIENCE_S, answer=PATIENCE_S)
+"""For a receiver that answers: however slow the machine is, its answer is never missed."""
+UNREACHABLE = replace(PATIENT, connect=0.3)
+"""For an address where nobody can be reached."""
+SILENCE = replace(PATIENT, total=0.2)
+"""For an answer that never comes; connecting may take its time."""
+HALF_AN_ANSWER = replace(PATIENT, answer=0.1)
+"""For a body that never ends."""
 
 
 def an_incident(**changes: object) -> Incident:
@@ -113,8 +121,8 @@ class Subject:
     settings
         Settings for a receiver's URL, unchecked: a channel stands its ground
         without the checks.
-    open
-        Opens it with impatient limits.
+    open_with
+        Opens it for a receiver's URL with limits.
     receiver
         What it sends to, still closed.
     secret
@@ -127,11 +135,14 @@ class Subject:
 
     service: str
     settings: Callable[[str], ChannelSettings]
-    open: Callable[[str], Channel]
+    open_with: Callable[[str, PostLimits], Channel]
     receiver: Callable[[], StandIn | HookReceiver] = _lenient_stand_in
     secret: str = ""
     key: Callable[[str], str] = lambda _: ""
     differs: Mapping[str, type[Attempt]] = field(default_factory=dict)
+
+    def open(self, url: str, limits: PostLimits = PATIENT) -> Channel:
+        return self.open_with(url, limits)
 
 
 def pagerduty_settings(url: str | None, key: str = KEY, region: str = "us") -> PagerDutySettings:
@@ -170,20 +181,20 @@ def console_settings(_url: str = "") -> ConsoleSettings:
     return ConsoleSettings.model_construct(name="on-call", service="console")
 
 
-def _pagerduty(url: str) -> Channel:
-    return PagerDutyChannel(pagerduty_settings(url), clock=HandClock(), limits=QUICK)
+def _pagerduty(url: str, limits: PostLimits) -> Channel:
+    return PagerDutyChannel(pagerduty_settings(url), clock=HandClock(), limits=limits)
 
 
-def _webhook(url: str) -> Channel:
+def _webhook(url: str, limits: PostLimits) -> Channel:
     # The reference library compares the moment of the attempt with the true time.
-    return WebhookChannel(webhook_settings(url), clock=SystemClock(), limits=QUICK)
+    return WebhookChannel(webhook_settings(url), clock=SystemClock(), limits=limits)
 
 
-def _slack(url: str) -> Channel:
-    return SlackChannel(slack_settings(url + SLACK_PATH), clock=HandClock(), limits=QUICK)
+def _slack(url: str, limits: PostLimits) -> Channel:
+    return SlackChannel(slack_settings(url + SLACK_PATH), clock=HandClock(), limits=limits)
 
 
-def _console(url: str) -> Channel:
+def _console(url: str, _limits: PostLimits) -> Channel:
     return ConsoleChannel(console_settings(url), io.StringIO())
 
 
@@ -219,6 +230,7 @@ class Outcome:
     fault: dict[str, object]
     expected: type[Attempt]
     facts: dict[str, object] = field(default_factory=dict)
+    limits: PostLimits = PATIENT
 
     def __str__(self) -> str:
         return self.name
@@ -240,9 +252,9 @@ OUTCOMES = (
     *(_status(status, Retry, is_ambiguous=False) for status in (500, 503, 599)),
     *(_status(status, Retry, is_ambiguous=True) for status in (502, 504)),
     _status(429, Retry, is_rate_limit=True, after_s=None),
-    Outcome("hang", {"kind": "hang"}, Retry, _AMBIGUOUS),
-    Outcome("accept then hang", {"kind": "accept_then_hang"}, Retry, _AMBIGUOUS),
-    Outcome("slow headers", {"kind": "slow_headers"}, Retry, _AMBIGUOUS),
+    Outcome("hang", {"kind": "hang"}, Retry, _AMBIGUOUS, SILENCE),
+    Outcome("accept then hang", {"kind": "accept_then_hang"}, Retry, _AMBIGUOUS, SILENCE),
+    Outcome("slow headers", {"kind": "slow_headers"}, Retry, _AMBIGUOUS, SILENCE),
     Outcome("reset", {"kind": "reset"}, Retry, _AMBIGUOUS),
     Outcome("accept then reset", {"kind": "accept_then_reset"}, Retry, _AMBIGUOUS),
     Outcome("garbage", {"kind": "garbage"}, Retry, _AMBIGUOUS),
@@ -250,7 +262,7 @@ OUTCOMES = (
     Outcome("redirect", {"kind": "redirect", "location": "/elsewhere"}, Misconfigured),
     Outcome("reset in body", {"kind": "reset_in_body"}, Sent),
     Outcome("short body", {"kind": "short_body"}, Sent),
-    Outcome("slow body", {"kind": "slow_body"}, Sent),
+    Outcome("slow body", {"kind": "slow_body"}, Sent, limits=HALF_AN_ANSWER),
     Outcome("close", {"kind": "close"}, Sent),
 )
 

@@ -110,7 +110,7 @@ async def test_every_outcome_becomes_an_attempt_without_the_secret(
     caplog.set_level(logging.DEBUG)
     async with subject.receiver() as server:
         server.fail(**outcome.fault)  # type: ignore[arg-type] # checked by the stand-in
-        channel = subject.open(server.url)
+        channel = subject.open(server.url, outcome.limits)
 
         attempt = await channel.send(a_delivery())
         await channel.close()

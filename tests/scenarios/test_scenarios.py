@@ -12,6 +12,7 @@ import pytest
 from playwatch.config.scenarios.load import load_suite
 from playwatch.runtime.scenarios.verdict import outcomes
 from tests.processes import PLAYWATCH, finished
+from tests.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 EXAMPLES = sorted((HERE.parents[1] / "config" / "tests").glob("*.yaml"))
@@ -103,10 +104,10 @@ async def test_ctrl_c_ends_a_long_run_in_one_sentence(tmp_path: Path) -> None:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        first = await asyncio.wait_for(process.stdout.readline(), 30)
+        first = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
         process.send_signal(signal.SIGINT)
-        rest = await asyncio.wait_for(process.stdout.read(), 30)
-        code = await asyncio.wait_for(process.wait(), 30)
+        rest = await asyncio.wait_for(process.stdout.read(), PATIENCE_S)
+        code = await asyncio.wait_for(process.wait(), PATIENCE_S)
     finally:
         if process.returncode is None:
             process.kill()
