@@ -14,7 +14,7 @@ from playwatch.config.load import load_config
 from playwatch.core.incidents import Change, Incident, Status
 from playwatch.core.rules import AlertType
 from playwatch.demo.stand_in import StandIn
-from playwatch.web.pages.site import NAV
+from playwatch.web.nav import NAV
 from tests.browsers import chromium, needs_chromium, page_of
 from tests.integration.test_engine import sample, send
 from tests.kit.channels import an_incident

@@ -15,7 +15,7 @@ from playwatch.core.deliveries import Changes
 from playwatch.core.incidents import Cause, Status
 from playwatch.core.rules import AlertType
 from playwatch.store.sqlite import SqliteStore
-from playwatch.web.pages.site import NAV
+from playwatch.web.nav import NAV
 from tests.fakes import HandClock
 from tests.integration.test_engine import ready, sample, send, settings_in
 from tests.kit.stores import T0, an_incident

@@ -7,11 +7,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from playwatch import __version__
+from playwatch.web.callers import CALLER, Role
+from playwatch.web.nav import NAV
 from playwatch.web.problems import ProblemError, found_wrong, problem, title_of
 from playwatch.web.rendering import render
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,6 +22,21 @@ MUX: Final = "/data/"
 """Begins the paths that Mux's clients ask."""
 _MACHINES: Final = ("/api/", "/-/", MUX, "/metrics")
 _UNKNOWN: Final = web.HTTPUnauthorized.status_code
+_ADVICE: Final = {
+    401: "Log in, then do it again.",
+    403: "Nothing was changed.",
+    404: "The address may be old or mistyped; what it showed may have been removed meanwhile.",
+    405: "Open the page itself, and use its buttons.",
+    408: "Try again; nothing was changed.",
+    413: "Send less at once; nothing was changed.",
+    415: "Use the forms of these pages.",
+    421: "Ask by localhost, by the address in web.listen, or by a name in web.hosts.",
+    429: "Wait a little, then try again.",
+    500: "The engine goes on, and its log says what happened. Please report it.",
+    503: "Try again in a moment; the status page says what is missing.",
+}
+"""What a person can do about it, where the error itself does not say."""
+_LOGIN_HELPS: Final = {401, 403}
 _BOUNCE: Final = '<!doctype html><meta http-equiv="refresh" content="0"><title>Playwatch</title>\n'
 
 
@@ -77,13 +95,22 @@ def _page(request: web.Request, error: ProblemError) -> web.Response:
         wanted = quote(request.raw_path.lstrip("/"), safe="")
         location = f"{up(request)}login?next={wanted}"
         return web.Response(status=303, headers={"Location": location})
-    facts: Mapping[str, object] = error.facts
-    text = render(
+    caller = request.get(CALLER)
+    may_read = caller is not None and caller.role >= Role.READ
+    text = outside(
+        request,
         "error.html.j2",
-        up=up(request),
-        title=title_of(error.status),
+        title_of(error.status),
         status=error.status,
         detail=error.detail,
-        hint=str(facts.get("hint", "")),
+        hint="" if error.status == _UNKNOWN else str(error.facts.get("hint", "")),
+        advice=_ADVICE.get(error.status, ""),
+        asks_for_login=caller is not None and error.status in _LOGIN_HELPS,
+        may_read=may_read,
     )
     return web.Response(text=text, status=error.status, content_type="text/html")
+
+
+def outside(request: web.Request, template: str, title: str, **values: object) -> str:
+    """Return a page for somebody who may not be let in: the frame, and nothing of the engine."""
+    return render(template, root=up(request), title=title, nav=NAV, version=__version__, **values)

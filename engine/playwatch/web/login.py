@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from playwatch.web.failures import is_machine
+from playwatch.web.callers import Role, caller_of
+from playwatch.web.failures import is_machine, outside
 from playwatch.web.guesses import Guesses
 from playwatch.web.problems import ProblemError
-from playwatch.web.rendering import render
 from playwatch.web.sessions import COOKIE, fresh_cookie
 
 if TYPE_CHECKING:
@@ -77,13 +77,15 @@ class Login:
         self, request: web.Request, wanted: str, status: int = 200, complaint: str = ""
     ) -> web.Response:
         cookie = request.cookies.get(COOKIE) or fresh_cookie()
-        text = render(
+        text = outside(
+            request,
             "login.html.j2",
+            "Log in",
             csrf=self._gate.sessions.csrf(cookie),
             next=_ours(wanted),
             complaint=complaint,
-            up="./",
             has_tokens=bool(self._gate.tokens),
+            may_read=caller_of(request).role >= Role.READ,
         )
         answer = web.Response(text=text, status=status, content_type="text/html")
         if COOKIE not in request.cookies:

@@ -14,6 +14,7 @@ from playwatch import __version__
 from playwatch.errors import ConflictError, PlaywatchError, StoreError
 from playwatch.web.callers import Role, caller_of
 from playwatch.web.headers import CHART_POLICY
+from playwatch.web.nav import NAV
 from playwatch.web.pages.charting import SCRIPT_PATH, script
 from playwatch.web.pages.words import FILTERS
 from playwatch.web.problems import ProblemError
@@ -29,18 +30,6 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger("playwatch.web")
-
-NAV: Final = (
-    ("incidents", "Incidents"),
-    ("series", "Metrics"),
-    ("rules", "Rules"),
-    ("channels", "Notification channels"),
-    ("silences", "Silences"),
-    ("model", "Model"),
-    ("status", "Status"),
-)
-"""The pages in the order of the navigation: path and name."""
-
 
 LIVE: Final = "X-Live"
 """The header of a page that brings itself up to date."""
