@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,6 +17,7 @@ from playwatch.web.callers import Role, caller_of
 from playwatch.web.headers import CHART_POLICY
 from playwatch.web.nav import NAV
 from playwatch.web.pages.charting import SCRIPT_PATH, script
+from playwatch.web.pages.sharing import SharedPages
 from playwatch.web.pages.words import FILTERS
 from playwatch.web.problems import ProblemError
 
@@ -44,10 +46,6 @@ SAID: Final = {
     "deleted": "The channel was deleted.",
 }
 """What a page says after a form went through; addresses name the key, never the words."""
-
-_FINE: Final = 200
-_FRESH_MS: Final = 2_000
-_MOST_SHARED: Final = 64
 
 
 class Weather(Protocol):
@@ -83,8 +81,7 @@ class Site:
     """
 
     def __init__(self, weather: Weather, clock: Clock, news: News) -> None:
-        self._news = news
-        self._shared: dict[str, tuple[int, int, bytes]] = {}
+        self._shared = SharedPages(lambda: news.number, clock)
         self._weather = weather
         self._clock = clock
         self._templates = Environment(
@@ -140,27 +137,33 @@ class Site:
 
     def _answering(self, look: Look) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            shared = self._current(request)
-            if shared is not None:
-                return web.Response(body=shared, content_type="text/html", charset="utf-8")
-            try:
-                found = await look(request)
-            except ProblemError as error:
-                found = problem(error.status, error.detail, str(error.facts.get("hint", "")))
-            except StoreError as error:
-                found = problem(503, str(error))
-            except ConflictError as error:
-                found = problem(409, error.message, error.hint)
-            except PlaywatchError as error:
-                found = problem(422, str(error))
-            except web.HTTPException:
-                raise
-            except Exception as error:
-                log.exception("%s %s failed", request.method, request.path)
-                found = problem(500, f"internal error: {type(error).__name__}")
-            return self._rendered(request, found) if isinstance(found, Page) else found
+            if LIVE not in request.headers or request.method != "GET":
+                return await self._made(request, look)
+            key = _key(request)
+            body = await self._shared.body(key)
+            if body is not None:
+                return web.Response(body=body, content_type="text/html", charset="utf-8")
+            return await self._shared.make(key, partial(self._made, request, look))
 
         return answer
+
+    async def _made(self, request: web.Request, look: Look) -> web.StreamResponse:
+        try:
+            found = await look(request)
+        except ProblemError as error:
+            found = problem(error.status, error.detail, str(error.facts.get("hint", "")))
+        except StoreError as error:
+            found = problem(503, str(error))
+        except ConflictError as error:
+            found = problem(409, error.message, error.hint)
+        except PlaywatchError as error:
+            found = problem(422, str(error))
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            found = problem(500, f"internal error: {type(error).__name__}")
+        return self._rendered(request, found) if isinstance(found, Page) else found
 
     def _rendered(self, request: web.Request, page: Page) -> web.Response:
         is_live, caller = LIVE in request.headers, caller_of(request)
@@ -180,32 +183,10 @@ class Site:
             "complaints": self._weather.complaints(),
         }
         text = self._templates.get_template(page.template).render({**frame, **page.facts})
-        if is_live and page.status == _FINE:
-            self._share(request, text)
         headers = {"Content-Security-Policy": CHART_POLICY} if page.has_chart else None
         return web.Response(
             text=text, content_type="text/html", status=page.status, headers=headers
         )
-
-    def _current(self, request: web.Request) -> bytes | None:
-        """Return a page that another one who watches it was just sent; None when there is none.
-
-        Notes
-        -----
-        Fifty who watch one page ask for it within the same tenth of a second.
-        What is shared is made for nobody: it holds no word of any session.
-        """
-        held = self._shared.get(_key(request)) if LIVE in request.headers else None
-        if held is None:
-            return None
-        number, made_ms, body = held
-        is_new = self._clock.monotonic_ms() - made_ms < _FRESH_MS
-        return body if is_new and number == self._news.number else None
-
-    def _share(self, request: web.Request, text: str) -> None:
-        if len(self._shared) >= _MOST_SHARED:
-            self._shared.clear()
-        self._shared[_key(request)] = (self._news.number, self._clock.monotonic_ms(), text.encode())
 
 
 def problem(status: int, detail: str, hint: str = "") -> Page:
@@ -221,7 +202,10 @@ def gone_through(address: str, said: str) -> web.Response:
 
 
 def _key(request: web.Request) -> str:
-    """Return what those who may be sent the same text have in common."""
+    """Return what those who may be sent the same text have in common.
+
+    What is shared is made for nobody: it holds no word of any session.
+    """
     return f"{caller_of(request).role} {request.path_qs}"
 
 
