@@ -24,10 +24,11 @@ from playwatch.runtime.keys import former_channels
 from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
-from playwatch.runtime.readings import Readings, ages_of, states_of
+from playwatch.runtime.readings import Readings
 from playwatch.runtime.refused import RefusalLog
 from playwatch.runtime.reload import Parts, Reloader
 from playwatch.runtime.self_watch import SelfWatch
+from playwatch.runtime.standings import ages_of, states_of
 from playwatch.runtime.timed_detector import timed
 from playwatch.runtime.vitals import vitals_of
 from playwatch.store.history import History

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.phases import Phase
-from playwatch.core.series import NEVER
 from playwatch.runtime.standings import GroupReading, RuleReading, band, margins, row_of
+from playwatch.runtime.text_search import rows_with
 from playwatch.runtime.trails import Trails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -99,7 +100,7 @@ class Readings:
         """Return how every rule stands."""
         return [self._rule(watch) for watch in self._watches()]
 
-    def of_groups(self, rule: str, limit: int, text: str = "") -> list[GroupReading] | None:
+    async def of_groups(self, rule: str, limit: int, text: str = "") -> list[GroupReading] | None:
         """Return how the groups of a rule stand, the nearest to its bound first.
 
         Parameters
@@ -115,19 +116,19 @@ class Readings:
         watch = next((one for one in self._watches() if one.rule.name == rule), None)
         if watch is None:
             return None
-        count = len(watch.groups)
-        values = self._known(watch)
-        rows = np.arange(count)
+        rows = np.arange(len(watch.groups))
         if text:
-            sought = text.casefold()
             keys = watch.groups.keys
-            found = [row for row in range(count) if sought in "\x1f".join(keys[row]).casefold()]
+            found = await rows_with(
+                text, rows.tolist(), lambda part: ["\x1f".join(keys[row]) for row in part]
+            )
             rows = np.array(found, np.int64)
-        margin = margins(watch, values)[rows]
-        key = np.where(np.isnan(margin), np.inf, margin)
-        key = key - 1e12 * (watch.phases.phase[:count][rows] >= Phase.OPEN)
-        order = rows[np.argsort(key, kind="stable")[:limit]]
-        return [self._group(watch, int(row), values) for row in order]
+        values = self._known(watch)
+        margin = margins(watch, values)
+        key = np.where(np.isnan(margin), np.inf, margin)[rows]
+        key = key - 1e12 * (watch.phases.phase[rows] >= Phase.OPEN)
+        order = rows[_smallest(key, limit)]
+        return [self._group(watch, int(row), values[row], margin[row]) for row in order]
 
     def rule(self, name: str) -> Rule | None:
         """Return a rule that is at work."""
@@ -146,14 +147,39 @@ class Readings:
 
     def trace(self, rule: str, group: Group) -> tuple[list[int], list[float]]:
         """Return the recent values of a group: times, milliseconds, and values."""
-        times: list[int] = []
-        values: list[float] = []
-        for look in self._looks:
-            value = look.value(rule, group)
-            if value is not None:
-                times.append(look.at)
-                values.append(value)
-        return times, values
+        return self.traces(rule, [group])[0]
+
+    def traces(
+        self, rule: str, groups: Sequence[Group], looks: int = KEPT
+    ) -> list[tuple[list[int], list[float]]]:
+        """Return the recent values of some groups of a rule: times, milliseconds, and values.
+
+        Parameters
+        ----------
+        looks
+            How many of the newest looks at most.
+
+        Notes
+        -----
+        A few microseconds a look, however many groups: 10 ms for all of 100.
+        """
+        held = [
+            (look.at, *look.kept[rule])
+            for look in islice(self._looks, max(len(self._looks) - looks, 0), None)
+            if rule in look.kept
+        ]
+        wanted = {id(watch): _rows_of(watch, groups) for _, watch, _, _ in held}
+        times = np.array([at for at, *_ in held], np.int64)
+        is_known = np.zeros((len(held), len(groups)), np.bool_)
+        values = np.zeros((len(held), len(groups)), np.float32)
+        for number, (_, watch, rows, seen) in enumerate(held):
+            place = np.minimum(np.searchsorted(rows, wanted[id(watch)]), len(rows) - 1)
+            is_known[number] = rows[place] == wanted[id(watch)]
+            values[number] = seen[place]
+        return [
+            (times[is_known[:, column]].tolist(), values[is_known[:, column], column].tolist())
+            for column in range(len(groups))
+        ]
 
     def newest(self) -> list[tuple[str, list[Group], NDArray[np.float32]]]:
         """Return the newest values that are kept: rule, groups and their values."""
@@ -206,7 +232,8 @@ class Readings:
         values = self._known(watch)
         margin = margins(watch, values)
         has_value = bool(np.isfinite(margin).any())
-        nearest = self._group(watch, int(np.nanargmin(margin)), values) if has_value else None
+        first = int(np.nanargmin(margin)) if has_value else 0
+        nearest = self._group(watch, first, values[first], margin[first]) if has_value else None
         return RuleReading(
             watch.rule,
             watch.metric.unit,
@@ -216,37 +243,19 @@ class Readings:
             is_busy=bool(phases[1:].any()),
         )
 
-    def _group(self, watch: AnyWatch, row: int, values: NDArray[np.float32]) -> GroupReading:
+    def _group(
+        self, watch: AnyWatch, row: int, value: np.float32, margin: np.float64
+    ) -> GroupReading:
         low, high = band(watch, row)
         return GroupReading(
             watch.groups.breakdowns(row),
             Phase(int(watch.phases.phase[row])),
-            float(values[row]),
-            float(margins(watch, values)[row]),
+            float(value),
+            float(margin),
             watch.open.get(row),
             low,
             high,
         )
-
-
-def states_of(watches: Iterable[AnyWatch]) -> list[tuple[str, str, int]]:
-    """Return how many groups of each rule are in which phase. O(groups)."""
-    found = []
-    for watch in watches:
-        counts = np.bincount(watch.phases.phase[: len(watch.groups)], minlength=len(Phase))
-        found += [(watch.rule.name, phase.name.lower(), int(counts[phase])) for phase in Phase]
-    return found
-
-
-def ages_of(watches: Iterable[AnyWatch], now_at: int) -> list[tuple[str, float]]:
-    """Return for how many seconds each learned rule has been learning, 0 before it began."""
-    found = []
-    for watch in watches:
-        if isinstance(watch, LearnedWatch):
-            first = watch.facts.first_at[: len(watch.groups)]
-            began_at = int(first[first != NEVER].min(initial=now_at))
-            found.append((watch.rule.name, max(now_at - began_at, 0) / 1000))
-    return found
 
 
 @dataclass(slots=True)
@@ -270,16 +279,16 @@ class _Look:
             self.kept[watch.rule.name] = (watch, rows, values)
         return len(rows)
 
-    def value(self, rule: str, group: Group) -> float | None:
-        """Return what was read of a group; None when it was not."""
-        held = self.kept.get(rule)
-        if held is None:
-            return None
-        watch, rows, values = held
-        row = row_of(watch, group)
-        if row is None:
-            return None
-        place = int(np.searchsorted(rows, row))
-        if place >= len(rows) or rows[place] != row:
-            return None
-        return float(values[place])
+
+def _smallest(key: NDArray[np.float64], limit: int) -> NDArray[np.intp]:
+    """Return where the smallest are, in their order; a tenth of the time of sorting all."""
+    if 0 < limit < len(key):
+        among = np.flatnonzero(key <= np.partition(key, limit - 1)[limit - 1])
+        return among[np.argsort(key[among], kind="stable")[:limit]]
+    return np.argsort(key, kind="stable")[:limit]
+
+
+def _rows_of(watch: AnyWatch, groups: Sequence[Group]) -> NDArray[np.int32]:
+    """Return the row of each group, -1 for one that the rule does not have."""
+    rows = [row_of(watch, group) for group in groups]
+    return np.array([-1 if row is None else row for row in rows], np.int32)

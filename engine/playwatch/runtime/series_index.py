@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from playwatch.core.series import NEVER
+from playwatch.runtime.text_search import rows_with
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from playwatch.core.metrics import Catalogue, Metric
@@ -96,25 +99,26 @@ class SeriesIndex:
         ]
         return sorted(found, key=lambda one: one.metric.key)
 
-    def find(self, metric: str, text: str = "") -> NDArray[np.intp]:
-        """Return the rows of a metric's series that have a text in a name or a value.
-
-        Notes
-        -----
-        O(series of the metric): 15 ms for 100,000 with a text, 0.1 ms without.
-        """
+    def rows(self, metric: str) -> NDArray[np.intp]:
+        """Return the rows of a metric's series. O(series), 0.1 ms for 100,000."""
         table = self._engine.pipeline.series
         number = self._engine.catalogue.id_of(metric)
         wanted = -1 if number is None else number
         rows: NDArray[np.intp] = np.flatnonzero(table.metric[: len(table)] == wanted)
-        sought = text.strip().casefold()
+        return rows
+
+    async def search(self, metric: str, text: str) -> NDArray[np.intp]:
+        """Return the rows of a metric's series that have a text in a name or a value.
+
+        Parameters
+        ----------
+        text
+            ``country=SE`` finds a dimension with its value.
+        """
+        rows, sought = self.rows(metric), text.strip()
         if not sought:
             return rows
-        found = [
-            row
-            for row in rows
-            if sought in table.canonical(int(row)).decode().replace("\x1f", "=").casefold()
-        ]
+        found = await rows_with(sought, rows.tolist(), self._texts)
         return np.array(found, np.intp)
 
     def listing(self, metric: str, rows: NDArray[np.intp]) -> list[SeriesListing]:
@@ -140,6 +144,11 @@ class SeriesIndex:
         """Return the value that each series has in a dimension; empty where it has none."""
         table = self._engine.pipeline.series
         return [dict(table.dimensions(int(row))).get(dimension, "") for row in rows]
+
+    def _texts(self, rows: Sequence[int]) -> list[str]:
+        table = self._engine.pipeline.series
+        names = "\x1e\x1e".join([table.canonical(row).decode() for row in rows])
+        return names.replace("\x1f", "=").split("\x1e\x1e")
 
     def _dimensions(self, number: int) -> dict[str, int]:
         table = self._engine.pipeline.series

@@ -11,12 +11,15 @@ import numpy as np
 from playwatch.core.groups import NO_GROUP
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.metrics import Worse
+from playwatch.core.phases import Phase
+from playwatch.core.series import NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from playwatch.core.incidents import Incident
-    from playwatch.core.phases import Phase
     from playwatch.core.rules import Rule
     from playwatch.core.watching import AnyWatch
 
@@ -94,3 +97,23 @@ def row_of(watch: AnyWatch, group: Group) -> int | None:
         row = watch.groups.find(group)
         return None if row == NO_GROUP else row
     return watch.groups.row_of(tuple(value for _, value in group))
+
+
+def states_of(watches: Iterable[AnyWatch]) -> list[tuple[str, str, int]]:
+    """Return how many groups of each rule are in which phase. O(groups)."""
+    found = []
+    for watch in watches:
+        counts = np.bincount(watch.phases.phase[: len(watch.groups)], minlength=len(Phase))
+        found += [(watch.rule.name, phase.name.lower(), int(counts[phase])) for phase in Phase]
+    return found
+
+
+def ages_of(watches: Iterable[AnyWatch], now_at: int) -> list[tuple[str, float]]:
+    """Return for how many seconds each learned rule has been learning, 0 before it began."""
+    found = []
+    for watch in watches:
+        if isinstance(watch, LearnedWatch):
+            first = watch.facts.first_at[: len(watch.groups)]
+            began_at = int(first[first != NEVER].min(initial=now_at))
+            found.append((watch.rule.name, max(now_at - began_at, 0) / 1000))
+    return found

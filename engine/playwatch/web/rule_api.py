@@ -42,7 +42,7 @@ class RuleApi:
     async def groups(self, request: web.Request) -> web.StreamResponse:
         """Answer with the groups of a rule, the nearest to its bound first."""
         asked = asked_of(request, GroupsWanted)
-        found = self._readings.of_groups(request.match_info["name"], asked.limit, asked.q)
+        found = await self._readings.of_groups(request.match_info["name"], asked.limit, asked.q)
         if found is None:
             message = "there is no such rule"
             raise ProblemError(404, message)

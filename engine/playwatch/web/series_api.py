@@ -23,7 +23,6 @@ from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from numpy.typing import NDArray
 
     from playwatch.ports import Clock
     from playwatch.runtime.history import HistoryKeeper
@@ -74,7 +73,7 @@ class SeriesApi:
     async def series(self, request: web.Request) -> web.StreamResponse:
         """Answer with a page of a metric's series."""
         asked = asked_of(request, SeriesWanted)
-        rows = await self._with_text(self._index.find(asked.metric), asked.q)
+        rows = await self._index.search(asked.metric, asked.q)
         page = rows[asked.offset : asked.offset + asked.limit]
         found = SeriesPage(
             series=tuple(
@@ -129,22 +128,6 @@ class SeriesApi:
 
         points = tuple(await asyncio.to_thread(read))
         return answer(HistoryDocument(metric=asked.metric, dimensions=dimensions, points=points))
-
-    async def _with_text(self, rows: NDArray[np.intp], text: str) -> NDArray[np.intp]:
-        """Return the series that have a text; nobody waits long for it."""
-        sought = text.strip().casefold()
-        if not sought:
-            return rows
-        found: list[int] = []
-        for start in range(0, len(rows), _AT_ONCE):
-            found += [
-                int(row)
-                for row in rows[start : start + _AT_ONCE]
-                if sought
-                in self._index.canonical(int(row)).decode().replace("\x1f", "=").casefold()
-            ]
-            await asyncio.sleep(0)
-        return np.array(found, np.intp)
 
 
 def _moment(at: int) -> str | None:

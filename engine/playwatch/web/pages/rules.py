@@ -13,6 +13,8 @@ from playwatch.web.pages.site import Page
 from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
     from markupsafe import Markup
 
@@ -58,19 +60,22 @@ class RulePages:
     async def one(self, request: web.Request) -> Page:
         """Show the groups of one rule, the nearest to its bound first."""
         name, text = request.match_info["name"], request.query.get("q", "").strip()
-        groups = self._readings.of_groups(name, GROUPS, text)
-        if groups is None:
+        standing = next((one for one in self._readings.of_rules() if one.rule.name == name), None)
+        groups = await self._readings.of_groups(name, GROUPS, text)
+        if groups is None or standing is None:
             message = "there is no such rule"
             raise ProblemError(404, message, hint="the configuration may have changed")
-        standing = next(one for one in self._readings.of_rules() if one.rule.name == name)
-        rows = [(one, self._spark(standing.rule, one)) for one in groups]
+        sparks = self._sparks(standing.rule, groups)
+        rows = list(zip(groups, sparks, strict=True))
         return Page("rule.html.j2", name, {**_facts(standing), "rows": rows, "text": text})
 
     def _spark(self, rule: Rule, reading: GroupReading | None) -> Markup | str:
-        if reading is None:
-            return ""
-        _, values = self._readings.trace(rule.name, reading.group)
-        return sparkline(values[-_SPARKS:], limits_of(rule))
+        return self._sparks(rule, [reading])[0] if reading else ""
+
+    def _sparks(self, rule: Rule, readings: Sequence[GroupReading]) -> list[Markup]:
+        """Return a small picture of the last minutes of each group."""
+        traces = self._readings.traces(rule.name, [one.group for one in readings], _SPARKS)
+        return [sparkline(values, limits_of(rule)) for _, values in traces]
 
 
 def limits_of(rule: Rule) -> list[float]:

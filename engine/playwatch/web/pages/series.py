@@ -56,7 +56,7 @@ class SeriesPages:
             rows = [
                 one
                 for one in rows
-                if sought in one.metric.key or len(self._index.find(one.metric.key, text))
+                if sought in one.metric.key or len(await self._index.search(one.metric.key, text))
             ]
         return Page("metrics.html.j2", "Metrics", {"rows": rows, "text": text})
 
@@ -67,7 +67,7 @@ class SeriesPages:
         if listing is None:
             message = "no sample of such a metric has arrived"
             raise ProblemError(404, message, hint="see the list of metrics")
-        rows = self._index.find(key, text)
+        rows = await self._index.search(key, text)
         series = self._index.listing(key, rows[:ROWS])
         by = request.query.get("by") or next(iter(listing.dimensions), "")
         return Page(
