@@ -1,4 +1,9 @@
-"""Starts the console script as a process, waits for what it says, and ends it."""
+"""Starts the console script as a process, waits for what it says, and ends it.
+
+A start from nothing takes most of a second to import what it needs. Commands
+are forks of a process that has done so (`tests.forks`), except where the start
+itself is the matter: `from_nothing`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.forks import Fork
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 PLAYWATCH = str(Path(sys.executable).with_name("playwatch"))
 
@@ -21,7 +27,7 @@ PLAYWATCH = str(Path(sys.executable).with_name("playwatch"))
 class Process:
     """A running `playwatch` command and everything it has said so far."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Fork) -> None:
         self._process = process
         self._said: list[str] = []
         self._news = asyncio.Condition()
@@ -86,20 +92,23 @@ class Process:
 @asynccontextmanager
 async def playwatch(*arguments: str, **environment: str) -> AsyncIterator[Process]:
     """Run a command while the context lasts; it never outlives it."""
-    process = Process(
-        await asyncio.create_subprocess_exec(
-            PLAYWATCH,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **environment},
-        )
-    )
-    try:
+    async with _ending(Process(await Fork.start(arguments, _environment(environment)))) as process:
         yield process
-    finally:
-        await process.close()
+
+
+@asynccontextmanager
+async def from_nothing(*arguments: str, **environment: str) -> AsyncIterator[Process]:
+    """Run the installed console script while the context lasts, imports and all."""
+    program = await asyncio.create_subprocess_exec(
+        PLAYWATCH,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(environment),
+    )
+    async with _ending(Process(program)) as process:
+        yield process
 
 
 async def finished(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -107,3 +116,15 @@ async def finished(*arguments: str, **environment: str) -> tuple[int, str]:
     async with playwatch(*arguments, **environment) as process:
         code = await process.exit_code()
         return code, process.said
+
+
+def _environment(changes: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **changes}
+
+
+@asynccontextmanager
+async def _ending(process: Process) -> AsyncIterator[Process]:
+    try:
+        yield process
+    finally:
+        await process.close()

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from playwatch import __version__
 from tests.brokers import free_port
-from tests.processes import finished, playwatch
+from tests.processes import finished, from_nothing, playwatch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 async def test_the_version_is_printed() -> None:
-    assert await finished("--version") == (0, f"playwatch {__version__}\n")
+    async with from_nothing("--version") as process:
+        assert await process.exit_code() == 0
+
+    assert process.said == f"playwatch {__version__}\n"
 
 
 def test_help_imports_nothing_heavy() -> None:

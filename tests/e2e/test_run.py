@@ -12,7 +12,7 @@ import pytest
 
 from playwatch.demo.stand_in import StandIn
 from tests.brokers import free_port
-from tests.processes import Process, finished, playwatch
+from tests.processes import Process, finished, from_nothing, playwatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,7 +84,8 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 async def test_a_breach_pages_and_a_recovery_resolves(site: Site) -> None:
-    async with site.engine() as engine:
+    command = ("run", "-c", str(site.config))
+    async with from_nothing(*command, PAGERDUTY_KEY=KEY) as engine:
         await engine.wait_to_say("subscribed")
         await site.publish(9)
         await site.pagerduty.wait_for(lambda it: it.triggers == 1)
