@@ -57,7 +57,7 @@ async def test_a_hang_up_reads_the_rules_again_and_a_bad_file_changes_nothing(si
     async with site.engine() as engine:
         await engine.wait_to_say("subscribed")
         await site.publish(9)
-        await engine.wait_to_say("accepted")
+        await site.delivered()
         good = site.config.read_text()
 
         site.config.write_text(good.replace("> 5", "> five"))
@@ -99,7 +99,7 @@ async def test_what_people_say_stands_beside_what_was_decided(site: Site) -> Non
     async with site.engine() as engine:
         await engine.wait_to_say("subscribed")
         await site.publish(9)
-        await engine.wait_to_say("accepted")
+        await site.delivered()
         incident = await only_incident(site)
         await said_by(site, "incident", "ack", incident, "--author", "ann", "--comment", "on it")
         await engine.end()
@@ -121,7 +121,7 @@ async def test_an_incident_resolved_by_hand_resolves_at_pagerduty(site: Site) ->
     async with site.engine() as engine:
         await engine.wait_to_say("subscribed")
         await site.publish(9)
-        await engine.wait_to_say("accepted")
+        await site.delivered()
         incident = await only_incident(site)
         said = await said_by(site, "incident", "resolve", incident, "--author", "ann")
         assert said == "closed: resolved by hand by ann"
