@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import itertools
+import os
 import random
 import shutil
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +22,7 @@ from playwatch.telemetry import Telemetry
 from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -38,12 +40,25 @@ needs_mosquitto = pytest.mark.skipif(
 )
 
 
+def _own_ports() -> Iterator[int]:
+    """Return ports that neither the system gives to others nor another worker of this run takes."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    ports = range(10_000 + worker * 2_500, 12_500 + worker * 2_500)
+    first = os.getpid() % len(ports)
+    return itertools.cycle((*ports[first:], *ports[:first]))
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-    return port
+    """Return a port of loopback that nobody listens on, and that nobody will by chance."""
+    for port in _PORTS:
+        with socket.socket() as bound, suppress(OSError):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 @dataclass

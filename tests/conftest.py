@@ -1,7 +1,8 @@
-"""What the whole suite starts once and ends in any case."""
+"""How the whole suite is run, and what it starts once."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,16 @@ from tests import forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the whole suite among processes; run what is named in this one.
+
+    One more than there are processors, since many tests wait for other processes.
+    """
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -142,9 +142,11 @@ def _serve(channel: socket.socket) -> bool:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         said, streams, _, _ = socket.recv_fds(channel, _LONGEST, _STREAMS)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if not said:
             return False
         if os.fork() == 0:
@@ -157,7 +159,6 @@ def _serve(channel: socket.socket) -> bool:
 
 def _keep(what: Mapping[str, Any], streams: Sequence[int]) -> None:
     """Fork the command, in which alone this returns, and tell how it ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     *standard, telling = streams
     pid = os.fork()
     if pid == 0:

@@ -334,7 +334,7 @@ async def raw(url: str, sent: bytes) -> tuple[asyncio.StreamReader, asyncio.Stre
         (Limits(idle_s=0.1), b"", b""),
         (Limits(idle_s=0.1), b"GET /-/healthy HTTP/1.1\r\nHost: loc", b""),
         (
-            Limits(body_s=0.1, idle_s=0.1),
+            Limits(body_s=0.1),
             b"POST /api/v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"
             b"Authorization: Bearer " + WRITER.encode() + b"\r\n\r\n{",
             b"HTTP/1.1 408",

@@ -26,12 +26,12 @@ def test_an_example_passes(path: Path) -> None:
     assert [(one.name, one.failures) for one in failed] == []
 
 
-async def test_the_console_script_runs_all_examples() -> None:
-    code, said = await finished("test", "rules", *map(str, EXAMPLES))
+async def test_the_console_script_runs_every_file_that_it_is_given() -> None:
+    code, said = await finished("test", "rules", *map(str, EXAMPLES[:3]))
 
     assert code == 0
-    assert said.count("passed\n") == len(EXAMPLES) + 1
-    assert f"{len(EXAMPLES)} files, " in said
+    assert said.count("passed\n") == 4
+    assert "3 files, " in said
 
 
 async def test_a_failure_shows_expected_and_got_and_what_happened() -> None:
