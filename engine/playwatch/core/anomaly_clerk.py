@@ -91,9 +91,8 @@ def anomaly_clerk(
     """Return who writes of one group: to its band, as to the bounds of a threshold."""
     edge = told.high if told.is_upward else told.low
     comparison = Comparison.ABOVE if told.is_upward else Comparison.BELOW
-    bounds = Threshold(
-        comparison, (Tier(condition.severity, edge),), Bound(comparison.opposite, edge)
-    )
+    back = Bound(comparison.opposite, float(f"{edge:.3g}"))
+    bounds = Threshold(comparison, (Tier(condition.severity, edge),), back)
     return AnomalyClerk(rule, bounds, metric, installation, told)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from playwatch.core.learned import LearnedWatch
+from playwatch.core.series import NEVER
 from playwatch.runtime.standings import row_of
 
 if TYPE_CHECKING:
@@ -212,15 +213,19 @@ class Trails:
 
     def _follow(self, followed: _Followed, now: int) -> None:
         watch = followed.watch
-        known, count = len(followed.place), len(watch.groups)
+        self._meet(followed)
+        for row in watch.open:
+            if followed.place[row] >= 0 or self._take(followed, row, now):
+                self._until[followed.place[row]] = now + AFTER_MS
+                self._taken.move_to_end((watch.rule.name, row))
+
+    def _meet(self, followed: _Followed) -> None:
+        """Give new groups a ring for as long as there is room."""
+        known, count = len(followed.place), len(followed.watch.groups)
         if count > known:
             followed.place = np.r_[followed.place, np.full(count - known, -1, np.int32)]
             for row in range(known, min(count, known + ROOM - len(self._taken))):
-                self._take(followed, row, now)
-        for row in watch.open:
-            if row < count and (followed.place[row] >= 0 or self._take(followed, row, now)):
-                self._until[followed.place[row]] = now + AFTER_MS
-                self._taken.move_to_end((watch.rule.name, row))
+                self._take(followed, row, NEVER)
 
     def _take(self, followed: _Followed, row: int, now: int) -> bool:
         """Give a group a ring, if need be that of the one whose incident is longest ago."""
@@ -255,8 +260,8 @@ class Trails:
 
     def _note(self, followed: _Followed, group: NDArray[np.int32]) -> None:
         """Copy what was found of groups that have closed an interval."""
-        if len(group) and group.max() >= len(followed.place):
-            group = group[group < len(followed.place)]
+        if len(followed.watch.groups) > len(followed.place):
+            self._meet(followed)
         place = followed.place[group]
         is_kept = place >= 0
         place, group = place[is_kept], group[is_kept]

@@ -109,7 +109,13 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
         )
     )
     plot.xaxis.formatter = DatetimeTickFormatter(
-        minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%b %Y"
+        seconds="%H:%M:%S",
+        minsec="%H:%M:%S",
+        minutes="%H:%M",
+        hourmin="%H:%M",
+        hours="%H:%M",
+        days="%d %b",
+        months="%b %Y",
     )
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[000]")
     _dress(plot)

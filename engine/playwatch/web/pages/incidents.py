@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 50
 _LAST_PAGE: Final = 100_000
 _DAY_MS: Final = 86_400_000
-_REACHES_MS: Final = (3_600_000, 6 * 3_600_000)
+_REACHES_MS: Final = (900_000, 3_600_000, 6 * 3_600_000)
 _KINDS: Final = {one.value: one for one in AlertType}
 _BARS: Final = 200
 _LONGEST_SEARCH: Final = 200
@@ -178,7 +178,7 @@ class IncidentPages:
 
 
 def _reach_ms(bars: Sequence[Bar], now: int) -> int:
-    """Return how far back a timeline goes: an hour, six, or the day, as there is something."""
+    """Return how far back a timeline goes: a quarter of an hour up to a day, by its oldest bar."""
     reach = max(now - bar.start_at for bar in bars)
     return next((one for one in _REACHES_MS if reach <= one), _DAY_MS)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.config.quantities import format_duration
 from playwatch.core.phases import Phase
-from playwatch.core.rules import Threshold
+from playwatch.core.rules import Anomaly, Threshold
 from playwatch.web.documents import matcher_document
 from playwatch.web.pages.drawing import sparkline
 from playwatch.web.pages.site import Page
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from playwatch.core.rules import Rule
     from playwatch.runtime.readings import Readings
     from playwatch.runtime.standings import GroupReading, RuleReading
+    from playwatch.runtime.trails import Trail
     from playwatch.web.pages.site import Site
 
 GROUPS: Final = 100
 """Groups that the page of a rule shows."""
 _SPARKS: Final = 120
+_INTERVALS: Final = 60
 
 
 class RulePages:
@@ -74,8 +76,18 @@ class RulePages:
 
     def _sparks(self, rule: Rule, readings: Sequence[GroupReading]) -> list[Markup]:
         """Return a small picture of the last minutes of each group."""
-        traces = self._readings.traces(rule.name, [one.group for one in readings], _SPARKS)
+        groups = [one.group for one in readings]
+        if isinstance(rule.condition, Anomaly):
+            trails = [self._readings.trails.of_group(rule.name, group) for group in groups]
+            return [_of_intervals(trail) for trail in trails]
+        traces = self._readings.traces(rule.name, groups, _SPARKS)
         return [sparkline(values, limits_of(rule)) for _, values in traces]
+
+
+def _of_intervals(trail: Trail) -> Markup:
+    """Return the last intervals of a learned group, with what was normal in each."""
+    band = list(zip(trail.low, trail.high, strict=True))
+    return sparkline(trail.value[-_INTERVALS:], band=band[-_INTERVALS:])
 
 
 def limits_of(rule: Rule) -> list[float]:
@@ -104,8 +116,6 @@ def state_of(phases: dict[Phase, int]) -> str:
 
 def _facts(standing: RuleReading) -> dict[str, object]:
     rule = standing.rule
-    condition = rule.condition
-    resolve = str(condition.resolve) if isinstance(condition, Threshold) else ""
     return {
         "rule": rule,
         "unit": standing.unit,
@@ -115,10 +125,37 @@ def _facts(standing: RuleReading) -> dict[str, object]:
         "settings": [
             ("metric", rule.metric.replace("_", " ")),
             ("watches", matcher_document(rule.where) or "every series of the metric"),
-            ("one incident per", ", ".join(rule.by) or "rule"),
-            ("window", format_duration(rule.window_s)),
-            ("opens", f"{bounds_of(rule)} for {format_duration(rule.for_s)}"),
-            ("resolves", f"{resolve} for {format_duration(rule.resolve_for_s)}"),
-            ("views needed", f"{rule.min_views:,}"),
+            *settings_of(rule),
         ],
     }
+
+
+def settings_of(rule: Rule) -> list[tuple[str, str]]:
+    """Return how a rule judges, in words."""
+    condition = rule.condition
+    if isinstance(condition, Anomaly):
+        named = condition.groupings
+        looks = "everything, and each single dimension"
+        if named is not None:
+            looks = "; ".join(" and ".join(names) or "everything" for names in named)
+        shared = f", shared with others ({condition.pool})" if condition.pool else ""
+        return [
+            ("one incident per", looks),
+            ("interval", format_duration(rule.window_s)),
+            ("opens", f"{bounds_of(rule)}{_held(rule.for_s)}"),
+            ("resolves", f"normal again for some intervals{_held(rule.resolve_for_s, ', then ')}"),
+            ("views hit", f"at least {condition.min_affected_views:,.0f}"),
+            ("budget", f"{condition.budget_per_week:g} false pages a week{shared}"),
+        ]
+    return [
+        ("one incident per", ", ".join(rule.by) or "rule"),
+        ("window", format_duration(rule.window_s)),
+        ("opens", f"{bounds_of(rule)}{_held(rule.for_s)}"),
+        ("resolves", f"{condition.resolve}{_held(rule.resolve_for_s)}"),
+        ("views needed", f"{rule.min_views:,}" if rule.min_views else "any"),
+    ]
+
+
+def _held(for_s: float, joint: str = " for ") -> str:
+    """Return for how long something has to hold; nothing where a moment is enough."""
+    return f"{joint}{format_duration(for_s)}" if for_s else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -70,6 +71,7 @@ class SeriesPages:
         rows = await self._index.search(key, text)
         series = self._index.listing(key, rows[:ROWS])
         by = request.query.get("by") or next(iter(listing.dimensions), "")
+        multiples = await self._multiples(listing, rows, by)
         return Page(
             "metric.html.j2",
             listing.metric.title,
@@ -80,15 +82,15 @@ class SeriesPages:
                 "found": int(np.size(rows)),
                 "text": text,
                 "by": by,
-                "multiples": await self._multiples(listing, rows, by),
+                "multiples": multiples,
+                "since": min((one["since"] for one in multiples if one["since"]), default=None),
                 "drawn_at_most": DRAWN,
-                "hours": _HOURS,
             },
         )
 
     async def _multiples(
         self, listing: MetricListing, rows: NDArray[np.intp], by: str
-    ) -> list[dict[str, object]]:
+    ) -> list[dict[str, Any]]:
         """Return a small chart for each value of a dimension, the most series first."""
         if not by or not 0 < len(rows) <= DRAWN:
             return []
@@ -104,12 +106,7 @@ class SeriesPages:
         groups = [((by, value),) for value in values]
         bands = await self._bands(listing.metric.key, groups, traces)
         return [
-            {
-                "value": value,
-                "series": len(sets[value]),
-                "newest": trace.values[-1] if trace.values else None,
-                "drawn": sparkline(trace.values, band=band, width=260, height=64),
-            }
+            _multiple(value, len(sets[value]), trace, band)
             for value, trace, band in zip(values, traces, bands, strict=True)
         ]
 
@@ -129,3 +126,19 @@ class SeriesPages:
             trail.normal_at(trace.times, reach_ms)
             for trail, trace in zip(trails, traces, strict=True)
         ]
+
+
+def _multiple(
+    value: str, series: int, trace: Trace, band: list[tuple[float, float]]
+) -> dict[str, Any]:
+    """Return one of the small charts, and what stands around it."""
+    known = [one for one in trace.values if math.isfinite(one)]
+    return {
+        "value": value,
+        "series": series,
+        "newest": trace.values[-1] if trace.values else None,
+        "lowest": min(known, default=None),
+        "highest": max(known, default=None),
+        "since": trace.times[0] if trace.times else None,
+        "drawn": sparkline(trace.values, band=band, width=260, height=64),
+    }

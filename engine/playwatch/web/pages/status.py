@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch import __version__
 from playwatch.web.pages.site import Page
-from playwatch.web.pages.words import NOTHING
+from playwatch.web.pages.words import NOTHING, lasted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from playwatch.telemetry import Telemetry
     from playwatch.web.pages.site import Site
 
+_GAPS: Final = 10
+"""Sources that are named with what they miss."""
 _LIBRARIES: Final = ("numpy", "aiohttp", "gmqtt", "aiosqlite", "bokeh")
 
 
@@ -58,6 +60,7 @@ class StatusPage:
         now = self._clock.wall_ms()
         received = sum(self._counts("playwatch_samples_received_total").values())
         metrics = self._index.metrics()
+        gaps = self._counts("playwatch_sequence_gaps_total")
         newest = max((one.newest_at for one in metrics), default=None)
         tiles = [
             ("samples received", f"{received:,.0f}"),
@@ -66,9 +69,10 @@ class StatusPage:
                 "newest sample",
                 NOTHING if newest is None else f"{max(now - newest, 0) / 1000:,.1f} s old",
             ),
+            ("messages waiting", f"{self._sum('playwatch_queue_length'):,.0f}"),
             ("late", f"{self._count('playwatch_samples_late_total'):,.0f}"),
             ("repeated", f"{self._count('playwatch_samples_repeated_total'):,.0f}"),
-            ("gaps", f"{sum(self._counts('playwatch_sequence_gaps_total').values()):,.0f}"),
+            ("missing", f"{sum(gaps.values()):,.0f}"),
         ]
         return Page(
             "status.html.j2",
@@ -79,8 +83,9 @@ class StatusPage:
                 "given_up": self._outbox.given_up(),
                 "tiles": tiles,
                 "sources": self._sources,
+                "gaps": {name: count for name, count in list(gaps.items())[:_GAPS] if count},
                 "rejected": self._counts("playwatch_samples_rejected_total"),
-                "dropped": sum(self._counts("playwatch_messages_dropped_total").values()),
+                "dropped": self._sum("playwatch_messages_dropped_total"),
                 "facts": self._facts(now),
             },
         )
@@ -88,13 +93,13 @@ class StatusPage:
     def _facts(self, now: int) -> list[tuple[str, str]]:
         reloaded = self._count("playwatch_config_last_reload_success_timestamp_seconds")
         is_current = self._count("playwatch_config_last_reload_successful")
-        since = f"{(now / 1000 - reloaded) / 60:,.0f} min ago"
+        since = f"{lasted(now - 1000 * reloaded)} ago"
         return [
             ("Playwatch", __version__),
-            ("up for", f"{(now - self._started_at) / 60_000:,.0f} min"),
+            ("up for", lasted(now - self._started_at)),
             (
                 "configuration",
-                since if is_current else f"last reload failed; in force since {since}",
+                f"read {since}" if is_current else f"last reload failed; in force since {since}",
             ),
             ("store", f"{self._store_path.name}, {_megabytes(self._store_path)}"),
             ("Python", platform.python_version()),
@@ -104,6 +109,9 @@ class StatusPage:
 
     def _count(self, name: str) -> float:
         return self._telemetry.registry.get_sample_value(name) or 0.0
+
+    def _sum(self, name: str) -> float:
+        return sum(self._counts(name).values())
 
     def _counts(self, name: str) -> dict[str, float]:
         """Return a counter by the values of its labels, the greatest first."""

@@ -97,6 +97,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.3g}"
 
 
+def rounded(value: float) -> str:
+    """Return a great number with two significant digits: ``720,000``."""
+    return f"{float(f'{value:.2g}'):,.0f}"
+
+
 def quantity(value: float | None, unit: str = "") -> str:
     """Return a value with its unit."""
     said = number(value)
@@ -132,6 +137,7 @@ FILTERS: Final[dict[str, Callable[..., object]]] = {
     "number": number,
     "path": path,
     "quantity": quantity,
+    "rounded": rounded,
     "shown": shown,
     "title_of": title,
 }
