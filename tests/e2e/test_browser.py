@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from playwatch.app import running
 from playwatch.config.load import load_config
-from playwatch.core.incidents import Change, Incident, Status
-from playwatch.core.rules import AlertType
 from playwatch.demo.stand_in import StandIn
+from playwatch.runtime.clock import SystemClock
 from playwatch.web.nav import NAV
 from tests.browsers import chromium, needs_chromium, page_of
-from tests.integration.test_engine import sample, send
-from tests.kit.channels import an_incident
-from tests.waiting import soon
+from tests.integration.test_engine import TOPIC, sample, send
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
     from playwatch.app import Engine
-    from playwatch.core.pipeline import Pipeline, Step
-    from playwatch.core.samples import Instant
 
 pytestmark = [needs_chromium, pytest.mark.timeout(120)]
 
@@ -37,11 +35,24 @@ CONFIG = """
 mqtt: {embedded: true, listen: "127.0.0.1:0"}
 store: {path: playwatch.db}
 web: {listen: "127.0.0.1:0", token: %s, channel_hosts: [127.0.0.1]}
-anomalies: []
+anomalies:
+  - name: learned
+    metric: playback_failure_percentage
+    where: {country: [BR, DE]}
+    by: [[country]]
+    interval: 5s
+    flap: {within: 1s}
 rules:
-  - {name: failures, metric: playback_failure_percentage, by: [country], window: 5s, trigger: "> 5"}
+  - name: failures
+    metric: playback_failure_percentage
+    where: {country: ["!BR", "!DE"]}
+    by: [country]
+    window: 5s
+    trigger: "> 5"
 """
 HOSTILE = "\"'><script>alert(document.domain)</script><img src=x onerror=alert(1)>\u202egpj"
+STEP_MS = 5_000
+VIEWS = 1_000
 KEYS = {"Anomaly": "a" * 32, "Threshold": "b" * 32, "All": "c" * 32}
 
 
@@ -73,72 +84,95 @@ async def log_in(page: Page) -> None:
     await page.wait_for_url("**/incidents")
 
 
-def learned(country: str) -> Incident:
-    """Return an incident as a model would open it."""
-    return replace(
-        an_incident(),
-        id=country.lower().encode().hex().zfill(12),
-        incident_key=country.lower().encode().hex().zfill(64),
-        alert_type=AlertType.ANOMALY,
-        rule="learned",
-        breakdowns=(("country", country),),
-        summary=f"unusual failures in {country}",
-        expected_low=0.1,
-        expected_high=1.5,
-    )
+class Country:
+    """What the players of two countries report, five seconds at a time, an hour ago.
+
+    Every time is written, and a long way from the next one: a machine that
+    stalls for a minute changes nothing of what the model sees.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._begin_at = SystemClock().wall_ms() // STEP_MS * STEP_MS - 600 * STEP_MS
+        self._rng = np.random.default_rng(1)
+
+    async def report(self, steps: range, bad: str = "") -> None:
+        """Send what was seen in some intervals: about 1 % failures, but 30 % where it is bad."""
+        rows = [(step, country) for step in steps for country in ("BR", "DE")]
+        rates = [0.3 if country == bad else 0.01 for _, country in rows]
+        message = {
+            "metric": "playback_failure_percentage",
+            "at": [self._begin_at + step * STEP_MS for step, _ in rows],
+            "value": [self._rng.binomial(VIEWS, rate) * 100 / VIEWS for rate in rates],
+            "views": [VIEWS] * len(rows),
+            "dimensions": [{"country": country} for _, country in rows],
+        }
+        payload = (TOPIC, json.dumps(message).encode())
+        await send(self._engine, payload, waits_for=len(rows))
 
 
-async def decided(engine: Engine, change: Change, incident: Incident) -> None:
-    """Let the engine decide what its model would, so that it routes, stores and sends it."""
+async def add_channel(page: Page, kind: str, key: str, endpoint: str) -> None:
+    if not await page.locator("#add[open]").count():
+        await page.get_by_text("Add Channel").first.click()
+    await page.get_by_label("Service").select_option("PagerDuty")
+    await page.get_by_label(re.compile("Integration key")).fill(key)
+    await page.get_by_label(kind, exact=True).check()
+    await page.get_by_text("Another endpoint").click()
+    await page.locator("input[name=endpoint]").fill(endpoint)
+    await page.get_by_role("button", name="Add Channel").click()
+    await page.get_by_text("The channel was added").wait_for()
 
-    def decide(pipeline: Pipeline, now: Instant) -> Step:
-        return pipeline._step([(change, incident)], now.at)
 
-    await engine.reloader._evaluator.change(decide)
+async def appeared(page: Page, *words: str) -> str:
+    """Return the address of an open incident once the list has it, loading it again and again."""
+    row = page.locator("tr.is-open")
+    for word in words:
+        row = row.filter(has_text=word)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await row.count():
+            await page.goto("/incidents")
+    return str(await row.locator("td.what a").first.get_attribute("href")).removeprefix(".")
 
 
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["with scripts", "without scripts"])
 async def test_channels_are_added_told_of_the_right_kind_only_and_deleted(
-    engine: Engine, browser: Browser
+    engine: Engine, browser: Browser, *, has_scripts: bool
 ) -> None:
-    async with StandIn() as server, page_of(browser, engine.web_url) as page:
+    players = Country(engine)
+    await players.report(range(240))
+    async with (
+        StandIn() as server,
+        page_of(browser, engine.web_url, has_scripts=has_scripts) as page,
+    ):
         await log_in(page)
         await page.get_by_role("link", name="Notification channels").click()
         for kind, key in KEYS.items():
-            if not await page.locator("#add[open]").count():
-                await page.get_by_text("Add Channel").first.click()
-            await page.get_by_label("Service").select_option("PagerDuty")
-            await page.get_by_label(re.compile("Integration key")).fill(key)
-            await page.get_by_label(kind, exact=True).check()
-            await page.get_by_text("Another endpoint").click()
-            await page.locator("input[name=endpoint]").fill(server.url)
-            await page.get_by_role("button", name="Add Channel").click()
-            await page.get_by_text("The channel was added").wait_for()
+            await add_channel(page, kind, key, server.url)
         assert await page.locator("tbody tr").count() == 3
         assert not any([key in await page.content() for key in KEYS.values()])
 
         await send(engine, sample(9.0, "SE"))
         await server.wait_for_events(2)
-        await decided(engine, Change.OPENED, learned("DE"))
+        await players.report(range(280, 283), bad="DE")
         await server.wait_for_events(4)
         told = {(one.key[-4:], "DE" in str(one.summary)) for one in server.pages}
         assert told == {("bbbb", False), ("cccc", False), ("aaaa", True), ("cccc", True)}
-
-        at = learned("DE").opened_at + 60_000
-        ended = learned("DE").ended(
-            Status.CLOSED, reason="normal again", resolved_at=at, ended_at=at, value=1.0
-        )
-        await decided(engine, Change.RESOLVED, ended)
+        await page.goto(await appeared(page, "anomaly", "DE"))
+        await page.get_by_text("Why it is an anomaly").wait_for()
+        await players.report(range(320, 360))
         await server.wait_for_events(6)
 
+        await page.goto("/channels")
         while await page.get_by_role("button", name=re.compile("^Delete")).count():
             await page.get_by_role("button", name=re.compile("^Delete")).first.click()
             await page.get_by_text("The channel was deleted").wait_for()
         await server.wait_for_events(8)
         await send(engine, sample(9.0, "FR"))
-        await decided(engine, Change.OPENED, learned("BR"))
-        await page.goto("/incidents")
-        await page.locator("td.what", has_text="in BR").wait_for()
-        assert server.requests == 8
+        await players.report(range(400, 403), bad="BR")
+        for words in (("threshold", "FR"), ("anomaly", "BR")):
+            await page.goto(await appeared(page, *words))
+            await page.get_by_text("no channel takes this incident").wait_for()
+        assert (server.requests, server.open_keys) == (8, set())
 
 
 async def test_an_incident_appears_and_ends_on_the_page_without_loading_it_again(
@@ -218,6 +252,30 @@ async def test_everything_can_be_reached_by_the_keyboard_alone(
         await tab_to(page, re.compile("^Resolve by hand$"))
         await page.keyboard.press("Enter")
         await page.get_by_text("Resolved by hand; everyone").wait_for()
+
+
+async def test_a_channel_is_added_and_deleted_by_the_keyboard_alone(
+    engine: Engine, browser: Browser
+) -> None:
+    async with page_of(browser, engine.web_url) as page:
+        await log_in(page)
+        await tab_to(page, re.compile("^Notification channels$"))
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/channels")
+        await tab_to(page, re.compile("^PagerDuty"))
+        await page.keyboard.type("Slack")
+        await tab_to(page, re.compile("^key$"))
+        await page.keyboard.type("https://hooks.slack.com/services/T0/B0/secret")
+        await tab_to(page, re.compile("^alert_types$"))
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await page.get_by_text("The channel was added").wait_for()
+        row = page.locator("tbody tr")
+        assert "Threshold" in await row.inner_text()
+        await tab_to(page, re.compile("^Delete$"))
+        await page.keyboard.press("Enter")
+        await page.get_by_text("The channel was deleted").wait_for()
+        assert await row.count() == 0
 
 
 async def focused(page: Page) -> str:
