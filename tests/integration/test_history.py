@@ -18,6 +18,8 @@ from playwatch.runtime.history import HistoryKeeper, rule_metric
 from playwatch.runtime.readings import Readings
 from playwatch.store.history import History
 from playwatch.store.history_blocks import Rows
+from playwatch.store.history_check import check_history, is_history
+from playwatch.store.migrate import prepare
 from tests.fakes import HandClock
 from tests.integration.test_engine import ready, sample, send, settings_in
 from tests.stage import FAILURES, VIEWERS, a_rule
@@ -96,6 +98,40 @@ def test_a_damaged_block_costs_its_minutes_only(path: Path, history: History) ->
         database.commit()
 
     assert history.read(ids, Merge.MEAN, 0, 100).minute.tolist() == [11]
+
+
+def test_a_check_tells_what_is_kept_and_which_blocks_are_damaged(path: Path) -> None:
+    with closing(History.open(path)) as history:
+        ids = history.ids(FAILURES, Merge.MEAN, NAMES[:2])
+        for minute in (10, 11):
+            history.write(Rows.of(ids, [minute] * 2, [1.0] * 2, [1] * 2))
+    found = check_history(path)
+    assert (found.series, found.blocks, found.problems) == (2, 2, ())
+    assert (found.first_minute, found.last_minute) == (10, 11)
+    assert is_history(path)
+
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE blocks SET body = x'00' WHERE first = 10")
+        database.commit()
+    (problem,) = check_history(path).problems
+    assert "block 1 cannot be read" in problem
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    assert check_history(path).problems
+
+
+def test_what_is_no_history_is_not_taken_for_one(tmp_path: Path) -> None:
+    store, text = tmp_path / "store.db", tmp_path / "notes.txt"
+    prepare(store)
+    text.write_text("short")
+    assert not any(is_history(one) for one in (store, text, tmp_path / "missing", tmp_path))
+    with pytest.raises(StoreError, match="another program"):
+        check_history(store)
+    with pytest.raises(StoreError, match="not a history"):
+        check_history(text)
+    with pytest.raises(StoreError, match="does not exist"):
+        check_history(tmp_path / "missing")
 
 
 def test_other_files_and_newer_ones_are_refused(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from tests.kit.channels import KEY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from tests.kills.historian import Life as Chronicle
+
 KILLED: Final = -signal.SIGKILL
 ROOT: Final = Path(__file__).parents[2]
 
@@ -34,7 +36,9 @@ class Nursery:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def live(self, life: Life, *, until: asyncio.Future[None] | None = None) -> int:
+    async def live(
+        self, life: Life | Chronicle, *, until: asyncio.Future[None] | None = None
+    ) -> int:
         """Return the exit code of one life; it is killed once a future is done."""
         stdin = self._process.stdin
         assert stdin is not None
@@ -57,11 +61,12 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
+async def nursery(kind: str = "tests.kills.victim") -> AsyncIterator[Nursery]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.kills.nursery",
+        kind,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,

@@ -12,6 +12,7 @@ from playwatch.cli.settings import JsonOption
 
 if TYPE_CHECKING:
     from playwatch.store.backup import StoreCheck
+    from playwatch.store.history_check import HistoryCheck
 
 app = typer.Typer(help="Back up and check the store.", no_args_is_help=True)
 
@@ -37,29 +38,41 @@ def backup(
 @app.command()
 def check(
     file: Annotated[
-        Path | None, typer.Argument(help="A store or a backup.", metavar="[FILE]")
+        Path | None, typer.Argument(help="A store, a backup or a history.", metavar="[FILE]")
     ] = None,
     config: ConfigOption = Path("playwatch.yaml"),
     as_json: JsonOption = False,
 ) -> None:
-    """Read every page of the store, or of a backup; exit 1 when something is wrong."""
+    """Read every page of the store and its history, or of one file; exit 1 when one is damaged."""
     from playwatch.cli.settings import load
     from playwatch.store.backup import check_store
+    from playwatch.store.history_check import check_history, is_history
 
-    path = file or load(config, need_secrets=False).store.path
-    found = check_store(path)
-    _tell(found, "checked", as_json=as_json)
-    if found.problems:
+    past = None
+    if file is None:
+        store = load(config, need_secrets=False).store
+        found = check_store(store.path)
+        if store.history_path.exists():
+            past = check_history(store.history_path)
+    elif is_history(file):
+        past = check_history(file)
+        _tell_past(past, as_json=as_json)
+        raise typer.Exit(1 if past.problems else 0)
+    else:
+        found = check_store(file)
+    _tell(found, "checked", past, as_json=as_json)
+    if found.problems or (past and past.problems):
         raise typer.Exit(1)
 
 
-def _tell(found: StoreCheck, verb: str, *, as_json: bool) -> None:
+def _tell(found: StoreCheck, verb: str, past: HistoryCheck | None = None, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from playwatch.cli.documents import print_json
 
     if as_json:
-        print_json({**asdict(found), "path": str(found.path)})
+        history = {} if past is None else {"history": _document(past)}
+        print_json({**asdict(found), "path": str(found.path), **history})
         return
     typer.echo(
         f"{verb} {found.path}: {found.size / 1e6:,.1f} MB, schema {found.schema},"
@@ -69,3 +82,39 @@ def _tell(found: StoreCheck, verb: str, *, as_json: bool) -> None:
     )
     for problem in found.problems:
         typer.echo(f"  {problem}")
+    if past is not None:
+        _tell_past(past, as_json=False)
+
+
+def _tell_past(past: HistoryCheck, *, as_json: bool) -> None:
+    from playwatch.cli.documents import print_json
+
+    document = _document(past)
+    if as_json:
+        print_json(document)
+        return
+    span = f", from {document['first']} to {document['last']}" if past.blocks else ""
+    typer.echo(
+        f"checked {past.path}: {past.size / 1e6:,.1f} MB,"
+        f" {past.series:,} series in {past.blocks:,} blocks{span}"
+    )
+    for problem in past.problems:
+        typer.echo(f"  {problem}")
+
+
+def _document(past: HistoryCheck) -> dict[str, object]:
+    from playwatch.runtime.moments import moment
+
+    first, last = (
+        None if minute is None else moment(60_000 * minute)
+        for minute in (past.first_minute, past.last_minute)
+    )
+    return {
+        "path": str(past.path),
+        "size": past.size,
+        "series": past.series,
+        "blocks": past.blocks,
+        "first": first,
+        "last": last,
+        "problems": past.problems,
+    }

@@ -280,11 +280,11 @@ def _prepare(path: Path, database: sqlite3.Connection, *, read_only: bool) -> No
     except sqlite3.DatabaseError as error:
         message = f"{path} is not a history ({error}): move it away, a new one will be made"
         raise StoreError(message) from error
-    if version > _SCHEMA:
-        raise StoreVersionError(str(path), version, _SCHEMA)
     if not is_empty and mark != APPLICATION_ID:
         message = f"{path} is the database of another program: give another path"
         raise StoreError(message)
+    if version > _SCHEMA:
+        raise StoreVersionError(str(path), version, _SCHEMA)
     if read_only:
         return
     database.execute("PRAGMA journal_mode = WAL")
