@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import socket
 import sqlite3
+from asyncio.subprocess import PIPE, STDOUT
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +18,11 @@ from playwatch.core.metrics import Merge
 from playwatch.core.series import canonical_dimensions
 from playwatch.store.history import History
 from playwatch.store.history_blocks import Rows
-from tests.processes import finished, playwatch
+from tests.processes import PLAYWATCH, finished, playwatch
 from tests.waiting import PATIENCE_S
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
+ANALYZE = shutil.which("systemd-analyze")
 CONFIG = """
 mqtt: {embedded: true, listen: "127.0.0.1:0"}
 store: {path: playwatch.db}
@@ -64,6 +65,44 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(
     assert said.count("READY=1") == 1
     assert said.count("WATCHDOG=1") >= 3
     assert said[-1] == "STOPPING=1"
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+async def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    assert ANALYZE is not None
+    unit = (ROOT / "config/systemd/playwatch.service").read_text()
+    there = tmp_path / "playwatch.service"
+    there.write_text(unit.replace("/opt/playwatch/bin/playwatch", PLAYWATCH))
+    process = await asyncio.create_subprocess_exec(
+        *(ANALYZE, "verify", str(there)), stdout=PIPE, stderr=STDOUT
+    )
+    said, _ = await process.communicate()
+
+    assert [line for line in said.decode().splitlines() if "playwatch" in line] == []
+    assert "WatchdogSec=" in unit
+    assert "Type=notify" in unit
+
+
+async def test_a_check_looks_at_the_store_and_at_its_history(config: Path, tmp_path: Path) -> None:
+    past = tmp_path / "playwatch-history.db"
+    async with playwatch("run", "-c", str(config)) as engine:
+        await engine.wait_to_say("1 rule")
+    with closing(History.open(past)) as history:
+        ids = history.ids("playback_failure_percentage", Merge.MEAN, [b""])
+        history.write(Rows.of(ids, [30_000_000], [1.0], [500]))
+
+    code, said = await finished("store", "check", "-c", str(config))
+    assert (code, "1 series in 1 blocks, from 2027-01-15T" in said) == (0, True)
+    code, said = await finished("store", "check", "-c", str(config), "--json")
+    assert json.loads(said)["history"]["problems"] == []
+    with closing(sqlite3.connect(past)) as database:
+        database.execute("UPDATE blocks SET body = x'00'")
+        database.commit()
+    for arguments in (("-c", str(config)), (str(past),)):
+        code, said = await finished("store", "check", *arguments)
+        assert (code, "block 1 cannot be read" in said) == (1, True)
+    code, said = await finished("store", "check", str(past), "--json")
+    assert (code, json.loads(said)["blocks"]) == (1, 1)
 
 
 async def test_a_backup_beside_a_running_engine_is_checked_and_started_from(
