@@ -29,7 +29,8 @@ from playwatch_models.classes import Direction, MetricClass, Watch
 from playwatch_models.decision import Calls, Decider
 from playwatch_models.detector import Findings, Intervals
 from playwatch_models.evidence import RatioDetector
-from playwatch_models.synthetic import Audience, Fault, Property, draw, simulate
+from playwatch_models.registry import WORTH
+from playwatch_models.synthetic import Audience, Fault, Property, blocks, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,45 +99,36 @@ def watched(sizes: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def rolled_up(leaves: NDArray[np.float64], sizes: tuple[int, ...]) -> NDArray[np.float64]:
-    """Sum leaf counts into the groups that `watched` lists."""
-    cube = leaves.reshape(sizes)
-    axes = range(len(sizes))
+    """Sum leaf counts, shape ``(intervals, leaves)``, into the groups that `watched` lists."""
+    cube = leaves.reshape(-1, *sizes)
+    axes = range(1, cube.ndim)
     sums = [cube.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
-    return np.concatenate([[cube.sum()], *sums, leaves])
+    return np.concatenate([cube.sum(axis=tuple(axes))[:, None], *sums, leaves], axis=1)
 
 
 def played(fleet: Fleet, audience: Audience, seed: int) -> Iterator[tuple[int, Intervals]]:
     """Play all properties side by side; a missed interval leaves its groups out."""
     streams = [
-        simulate(one, np.random.default_rng([seed, 1, place]))
+        blocks(one, np.random.default_rng([seed, 1, place]))
         for place, one in enumerate(fleet.properties)
     ]
-    size = fleet.per_property
-    for at in range(audience.intervals):
-        groups, views, failures = [], [], []
-        for place, stream in enumerate(streams):
-            batch = next(stream)
-            if batch is None:
-                fleet.views[place] = 0
-                fleet.observed[at % LOOK_BACK, place] = 0
-                continue
-            fleet.views[place], fleet.observed[at % LOOK_BACK, place] = batch
-            groups.append(np.arange(place * size, (place + 1) * size, dtype=np.int32))
-            views.append(rolled_up(batch[0], audience.sizes))
-            failures.append(rolled_up(batch[1], audience.sizes))
-        if not groups:
-            continue
-        seen = np.concatenate(views)
-        group = np.concatenate(groups)
-        yield (
-            at,
-            Intervals(
-                group=group,
-                at=np.full(len(group), START + (at + 1) * int(STEP_S * 1000)),
-                value=100 * np.concatenate(failures) / np.maximum(seen, 1),
-                views=seen,
-            ),
-        )
+    every = np.arange(len(streams) * fleet.per_property, dtype=np.int32)
+    rows = every.reshape(len(streams), -1)
+    leaves = fleet.views.shape[1]
+    at = 0
+    for side_by_side in zip(*streams, strict=True):
+        views = np.stack([rolled_up(one.views, audience.sizes) for one in side_by_side])
+        failures = np.stack([rolled_up(one.failures, audience.sizes) for one in side_by_side])
+        spoke = np.stack([~one.is_missed for one in side_by_side])
+        for row in range(spoke.shape[1]):
+            fleet.views = views[:, row, -leaves:]
+            fleet.observed[at % LOOK_BACK] = failures[:, row, -leaves:]
+            here = spoke[:, row]
+            group, seen = rows[here].reshape(-1), views[here, row].reshape(-1)
+            ends_at = np.full(len(group), START + (at + 1) * int(STEP_S * 1000))
+            share = 100 * failures[here, row].reshape(-1) / np.maximum(seen, 1)
+            yield at, Intervals(group=group, at=ends_at, value=share, views=seen)
+            at += 1
 
 
 def remember(fleet: Fleet, at: int, findings: Findings) -> None:
@@ -229,7 +221,7 @@ def run(
     parents = np.repeat(np.arange(len(fleet.properties)) * size, size).astype(np.int32)
     parents[::size] = -1
     detector = RatioDetector(Watch(MetricClass.RATIO, STEP_S, Direction.UP))
-    decider = Decider(budget, STEP_S, min_affected=MIN_AFFECTED)
+    decider = Decider(budget, STEP_S, min_affected=MIN_AFFECTED, worth=WORTH[MetricClass.RATIO])
     detector.resize(groups, parents)
     decider.resize(groups)
     book: list[Page] = []

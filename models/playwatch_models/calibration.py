@@ -10,10 +10,16 @@ long enough to show what happens once in a year.
 The tail is fitted as an exponential in each of two pieces and continued with
 the upper one (a generalised Pareto tail of shape 0; noise that differs from
 series to series makes it flatter further up, hence two). Each piece is believed
-as far as runs have been counted in it, and before that is what the lower one is,
-or what a perfect detector's would be. Only runs that end within a piece are
-looked at, for among those beyond both are the real incidents, which must not
-pass for chance.
+as far as runs have been counted in it, and before that is what the detector's
+scores were worth where nothing was wrong (`Worth`). Only runs that end within a
+piece are looked at, for among those beyond both are the real incidents.
+
+Where few series have many incidents, real ones stand within the pieces too, the
+more the higher up, and nobody can tell them from chance: a tail that takes them
+for it would ask for ever rarer evidence and tell nothing. Below, chance is by far
+the more frequent. So the upper piece may make a score rarer than the lower one
+foretells without bound, but never more than `MOST_DOUBT` less rare: at most twice
+the pages asked for, against incidents that nobody is told of.
 
     level(budget) = log10(groups * intervals in the period / pages)
 
@@ -23,7 +29,7 @@ is then the rarity that a run must reach to be a page.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -32,24 +38,53 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["WEEK_S", "Budget", "ChanceTail"]
+__all__ = ["WEEK_S", "Budget", "ChanceTail", "Worth"]
 
 WEEK_S: Final = 7 * 86400.0
 
-FROM: Final = 1.5
-PIECE: Final = 2.0
+FROM: Final = 2.0
+PIECE: Final = 1.5
 """Powers of ten from which the tail is fitted, and how long its lower piece is."""
 NOMINAL_RATE: Final = 10**-FROM
 RATE_CREDIT: Final = 2000.0
 """Intervals that the nominal rate counts for."""
 SLOPE_CREDIT: Final = 50.0
-"""Runs that the nominal slope counts for."""
+"""Runs that the worth of a detector counts for."""
+MOST_DOUBT: Final = 0.3
+"""Powers of ten by which a score may be less rare than the lower piece foretells."""
 LEAST_SLOPE: Final = 0.4
 MOST_SLOPE: Final = 1.25
 SLOPES: Final = np.linspace(LEAST_SLOPE, MOST_SLOPE, 100)
 MEANS: Final = 1 / (SLOPES * np.log(10)) - PIECE / (10 ** (SLOPES * PIECE) - 1)
 """Mean of an exponential with each slope, of what of it lies within one piece."""
 HALF_LIFE_S: Final = 14 * 86400.0
+
+
+class Worth(NamedTuple):
+    """What a detector's scores are worth where nothing is wrong.
+
+    Attributes
+    ----------
+    lower, upper
+        Powers of ten of rarity for one of score, in either piece; 1 for a
+        detector that keeps its promise.
+    """
+
+    lower: float = 1.0
+    upper: float = 1.0
+
+    def beyond(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much rarer than `FROM` a run is that reaches each score."""
+        above = score - FROM
+        return self.lower * np.minimum(above, PIECE) + self.upper * np.maximum(above - PIECE, 0)
+
+    def reached(self, beyond: float) -> float:
+        """Return the score that is by so much rarer than `FROM`."""
+        inside = min(beyond / self.lower, PIECE)
+        return FROM + inside + max(beyond - self.lower * PIECE, 0) / self.upper
+
+
+PERFECT: Final = Worth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +121,16 @@ class ChanceTail:
     ----------
     step_s
         Length of an interval, seconds.
+    worth
+        What the scores were worth before these groups were seen.
 
     Notes
     -----
     Six numbers, whatever the number of groups; O(n) an interval.
     """
 
-    def __init__(self, step_s: float) -> None:
+    def __init__(self, step_s: float, worth: Worth = PERFECT) -> None:
+        self._worth = worth
         self._keep = 0.5 ** (step_s / HALF_LIFE_S)
         self._intervals = 0.0
         self._runs = 0.0
@@ -122,15 +160,18 @@ class ChanceTail:
         return (self._runs + NOMINAL_RATE * RATE_CREDIT) / (self._intervals + RATE_CREDIT)
 
     @property
-    def slopes(self) -> tuple[float, float]:
-        """Powers of ten of rarity for one of score, per piece; 1 for a perfect detector."""
-        believed, slopes = 1.0, []
-        for ended, length in zip(self._ended, self._lengths, strict=True):
-            usual = float(np.interp(believed, SLOPES, MEANS))
-            mean = (length + SLOPE_CREDIT * usual) / (ended + SLOPE_CREDIT)
-            believed = float(np.interp(-mean, -MEANS, SLOPES))
-            slopes.append(believed)
-        return slopes[0], slopes[1]
+    def slopes(self) -> tuple[Worth, Worth]:
+        """What the lower piece foretells of the scores, and what both pieces say."""
+        lower = self._fitted(0, self._worth.lower)
+        # A lower piece that differs from its worth is a reason to doubt the upper one's.
+        foretold = lower * self._worth.upper / self._worth.lower
+        return Worth(lower, foretold), Worth(lower, self._fitted(1, foretold))
+
+    def _fitted(self, piece: int, usual: float) -> float:
+        """Return the slope of a piece, as usual until enough runs ended in it."""
+        length = self._lengths[piece] + SLOPE_CREDIT * float(np.interp(usual, SLOPES, MEANS))
+        mean = length / (self._ended[piece] + SLOPE_CREDIT)
+        return float(np.interp(-mean, -MEANS, SLOPES))
 
     def rarity(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``-log10`` of the chance that a run of an interval reaches each score.
@@ -141,17 +182,18 @@ class ChanceTail:
         never falls when the score rises.
         """
         start = -float(np.log10(self.rate))
-        lower, upper = self.slopes
-        above = score - FROM
-        beyond = start + lower * np.minimum(above, PIECE) + upper * np.maximum(above - PIECE, 0)
-        rarity: NDArray[np.float64] = np.where(score >= FROM, beyond, np.minimum(score, start))
+        foretold, seen = self.slopes
+        beyond = np.maximum(seen.beyond(score), foretold.beyond(score) - MOST_DOUBT)
+        rarity: NDArray[np.float64] = np.where(
+            score >= FROM, start + np.maximum(beyond, 0), np.minimum(score, start)
+        )
         return rarity
 
     def strength(self, rarity: float) -> float:
         """Return the score that is so rare, for a rarity beyond the fit's beginning."""
-        lower, upper = self.slopes
         asked = rarity + float(np.log10(self.rate))
-        return FROM + min(asked / lower, PIECE) + max(asked - lower * PIECE, 0) / upper
+        foretold, seen = self.slopes
+        return min(seen.reached(asked), foretold.reached(asked + MOST_DOUBT))
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Return what was counted, for a snapshot."""

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from playwatch_models.calibration import ChanceTail
+from playwatch_models.calibration import PERFECT, ChanceTail
 from playwatch_models.detector import Evidence
 from playwatch_models.deviations import Deviations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from playwatch_models.calibration import Budget
+    from playwatch_models.calibration import Budget, Worth
     from playwatch_models.detector import Findings
 
 __all__ = ["Call", "Calls", "Decider"]
@@ -129,6 +129,8 @@ class Decider:
         excess is given.
     merge_gap_s
         A breach this soon after an end is the same incident.
+    worth
+        What the detector's scores were worth elsewhere (`registry.WORTH`).
 
     Attributes
     ----------
@@ -147,12 +149,13 @@ class Decider:
         *,
         min_affected: float = 0.0,
         merge_gap_s: float = MERGE_GAP_S,
+        worth: Worth = PERFECT,
     ) -> None:
         self.budget = budget
         self._step_s = step_s
         self._min_affected = min_affected
         self._merge_gap_ms = int(merge_gap_s * 1000)
-        self._tail = ChanceTail(step_s)
+        self._tail = ChanceTail(step_s, worth)
         self._judged = 0.0
         self._spent = 0.0
         self._groups = Deviations.blank(0)

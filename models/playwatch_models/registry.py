@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from playwatch_models.archive import unpack
+from playwatch_models.calibration import PERFECT, Worth
 from playwatch_models.classes import Direction, MetricClass, Watch
 from playwatch_models.evidence import RatioDetector
 from playwatch_models.seasonal import SeasonalDetector
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from playwatch_models.archive import Archive
     from playwatch_models.detector import Detector
 
-__all__ = ["DETECTORS", "open_detector", "shipped_model"]
+__all__ = ["DETECTORS", "WORTH", "open_detector", "shipped_model"]
 
 
 @cache
@@ -46,6 +47,15 @@ DETECTORS: Mapping[MetricClass, Callable[[Watch], Detector]] = {
     MetricClass.RATIO: RatioDetector,
 }
 """One line for each class of metric."""
+
+WORTH: Mapping[MetricClass, Worth] = {
+    MetricClass.MEDIAN: PERFECT,
+    MetricClass.COUNT: PERFECT,
+    MetricClass.GAUGE: PERFECT,
+    # Measured on simulated fleets without any fault (`benchmarks/fleet.py --faults 0`).
+    MetricClass.RATIO: Worth(0.70, 0.66),
+}
+"""What a score of each detector is worth where nothing is wrong."""
 
 
 def open_detector(

@@ -18,7 +18,7 @@ All randomness comes from the generator that is passed in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ANY", "Audience", "Fault", "Property", "Surge", "draw", "simulate"]
+__all__ = ["ANY", "Audience", "Block", "Fault", "Property", "Surge", "blocks", "draw", "simulate"]
 
 DAY_S: Final = 86400.0
 ANY: Final = -1
+BLOCK: Final = 60
+"""Intervals that are drawn at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,42 +181,77 @@ def simulate(
         Views and failures of each leaf, shape ``(leaves,)``; None for an interval
         that the publisher missed, whose views come with the next one's.
     """
-    regime, until = 1.0, 0
-    missed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    for at in range(one.curve.shape[1]):
-        if at >= until:
-            regime = float(rng.lognormal(0, one.regime)) if one.regime else 1.0
-            until = at + int(rng.integers(60, 480))
+    for block in blocks(one, rng):
+        for views, failures, missed in zip(*block, strict=True):
+            yield None if missed else (views, failures)
+
+
+class Block(NamedTuple):
+    """Some intervals of a property, one after the other.
+
+    Attributes
+    ----------
+    views, failures
+        Of each leaf, shape ``(intervals, leaves)``; 0 in an interval that was missed.
+    is_missed
+        Intervals that the publisher missed; what they had comes with the next.
+    """
+
+    views: NDArray[np.float64]
+    failures: NDArray[np.float64]
+    is_missed: NDArray[np.bool_]
+
+
+def blocks(one: Property, rng: np.random.Generator) -> Iterator[Block]:
+    """Play a property, many intervals at a time: what `simulate` tells one by one."""
+    intervals = one.curve.shape[1]
+    regime = _regimes(one, intervals, rng)
+    late = np.zeros((2, len(one.views)))
+    for start in range(0, intervals, BLOCK):
+        at = np.arange(start, min(start + BLOCK, intervals))
         audience, rate = one.curve[:, at]
-        views = rng.poisson(one.views * audience * _surge_at(one, at)).astype(np.float64)
-        level = rate * regime * (one.release[1] if at >= one.release[0] else 1.0)
-        failures = _failures(one, views, one.rate * level * _fault_at(one, at), rng)
-        if missed is not None:
-            views, failures, missed = views + missed[0], failures + missed[1], None
-        if at in one.restarts:
-            missed = (views, failures)
-            yield None
-        else:
-            yield views, failures
+        views = rng.poisson((audience * _surge_at(one, at))[:, None] * one.views)
+        level = rate * regime[at] * np.where(at >= one.release[0], one.release[1], 1.0)
+        rates = level[:, None] * one.rate * _fault_at(one, at)
+        counts = np.stack([views, _failures(one, views, rates, rng)]).astype(np.float64)
+        counts[:, 0] += late
+        is_missed = np.isin(at, one.restarts)
+        for row in np.flatnonzero(is_missed).tolist():
+            if row + 1 < len(at):
+                counts[:, row + 1] += counts[:, row]
+        late = counts[:, -1] * is_missed[-1]
+        counts[:, is_missed] = 0
+        yield Block(counts[0], counts[1], is_missed)
+
+
+def _regimes(one: Property, intervals: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return by how much the rate of the whole property is off in each interval."""
+    level = np.ones(intervals)
+    until = 0
+    while one.regime and until < intervals:
+        lasts = int(rng.integers(60, 480))
+        level[until : until + lasts] = rng.lognormal(0, one.regime)
+        until += lasts
+    return level
 
 
 def _failures(
     one: Property,
-    views: NDArray[np.float64],
+    views: NDArray[np.int64],
     rate: NDArray[np.float64],
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
+) -> NDArray[np.int64]:
     rate = np.minimum(rate, 0.97)
     if one.scatter > 0:
         shape = rate * (1 / one.scatter - 1)
         rate = np.clip(rate * rng.standard_gamma(shape) / shape, 0, 0.99)
     if one.burst <= 1:
-        plain: NDArray[np.float64] = rng.binomial(views.astype(np.int64), rate).astype(np.float64)
+        plain: NDArray[np.int64] = rng.binomial(views, rate)
         return plain
-    sessions = rng.binomial(views.astype(np.int64), rate / one.burst)
-    failures = sessions + rng.poisson((one.burst - 1) * sessions)
-    repeated: NDArray[np.float64] = np.minimum(failures, views).astype(np.float64)
-    return repeated
+    sessions = rng.binomial(views, rate / one.burst)
+    repeated = sessions + rng.poisson((one.burst - 1) * sessions)
+    bounded: NDArray[np.int64] = np.minimum(repeated, views)
+    return bounded
 
 
 def _curve(audience: Audience, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -244,20 +281,22 @@ def _surge(audience: Audience, rng: np.random.Generator) -> Surge:
     return Surge(starts, starts + lasts, float(rng.uniform(3, 12)))
 
 
-def _surge_at(one: Property, at: int) -> float:
-    times = 1.0
+def _surge_at(one: Property, at: NDArray[np.int64]) -> NDArray[np.float64]:
+    times = np.ones(len(at))
     for surge in one.surges:
-        if surge.starts <= at < surge.ends:
-            through = (at - surge.starts) / (surge.ends - surge.starts)
-            times *= 1 + (surge.times - 1) * float(np.sin(np.pi * through))
+        through = (at - surge.starts) / (surge.ends - surge.starts)
+        is_on = (through >= 0) & (through < 1)
+        times *= np.where(is_on, 1 + (surge.times - 1) * np.sin(np.pi * through), 1.0)
     return times
 
 
-def _fault_at(one: Property, at: int) -> NDArray[np.float64] | float:
-    times: NDArray[np.float64] | float = 1.0
+def _fault_at(one: Property, at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what the rate of each leaf is multiplied by, shape ``(at, leaves)``."""
+    times = np.ones((len(at), len(one.views)))
     for fault in one.faults:
-        if fault.starts <= at < fault.ends:
+        is_on = (at >= fault.starts) & (at < fault.ends)
+        if is_on.any():
             wanted = np.array(fault.values)
             is_hit = ((one.values == wanted) | (wanted == ANY)).all(axis=1)
-            times = times * np.where(is_hit, fault.times, 1.0)
+            times[np.ix_(is_on, is_hit)] *= fault.times
     return times

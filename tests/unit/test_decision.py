@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from playwatch_models.calibration import WEEK_S, Budget, ChanceTail
+from playwatch_models.calibration import WEEK_S, Budget, ChanceTail, Worth
 from playwatch_models.decision import Call, Calls, Decider
 from playwatch_models.detector import Evidence, Findings
 
@@ -181,6 +181,36 @@ def test_real_incidents_hardly_move_what_chance_does() -> None:
 
     asked = np.array([6.0])
     assert abs(quiet.rarity(asked)[0] - busy.rarity(asked)[0]) < 0.6
+
+
+def test_incidents_that_recur_do_not_silence_the_next_one() -> None:
+    """Few series with many incidents, of which none scores far beyond what chance does."""
+    quiet, busy = ChanceTail(60.0), ChanceTail(60.0)
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        peaks = 2.0 - np.log10(rng.random(30))
+        quiet.learn(10_000, peaks)
+        busy.learn(10_000, np.append(peaks, rng.uniform(3.0, 5.0, 4)))
+
+    for rarity in (4.0, 5.0, 6.0):
+        assert busy.strength(rarity) < quiet.strength(rarity) + 0.6
+
+
+def test_what_scores_were_worth_elsewhere_is_believed_at_first() -> None:
+    cautious = ChanceTail(60.0, Worth(0.7, 0.6))
+    bold = ChanceTail(60.0)
+    score = np.array([2.0, 3.5, 6.5])
+
+    assert np.diff(bold.rarity(score)) == pytest.approx([1.5, 3.0])
+    assert np.diff(cautious.rarity(score)) == pytest.approx([0.7 * 1.5, 0.6 * 3.0])
+
+
+@pytest.mark.parametrize("rarity", [3.0, 5.0, 9.0])
+def test_the_score_that_is_so_rare_is_so_rare(rarity: float) -> None:
+    tail = ChanceTail(60.0, Worth(0.7, 0.6))
+    tail.learn(100_000, np.linspace(2.0, 5.0, 400))
+
+    assert tail.rarity(np.array([tail.strength(rarity)]))[0] == pytest.approx(rarity)
 
 
 def test_a_finding_says_how_seldom_it_is() -> None:

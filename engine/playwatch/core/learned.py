@@ -1,10 +1,9 @@
 """A learned rule at work: its lattice, its intervals, its model, its open incidents.
 
-Samples are kept as they come and looked at once a second, or sooner where many
-come at once: what the model costs is then shared by all of them, and a sample
-on its way to a threshold rule never waits for it. What closes is judged and
-learned; of what is still open only ratios are judged, where they already lie
-outside their band, and nothing is learned from them.
+Samples are looked at once a second, or sooner where many come at once: all of
+them share what the model costs, and none on its way to a threshold rule waits for
+it. What closes is judged and learned; of what is still open only ratios are
+judged, where they lie outside their band already, and nothing is learned.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from playwatch.core.verdicts import Verdict
 from playwatch_models.calibration import Budget
 from playwatch_models.classes import MetricClass
 from playwatch_models.decision import Decider
-from playwatch_models.registry import open_detector
+from playwatch_models.registry import WORTH, open_detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +126,7 @@ class LearnedWatch:
             rule.window_s,
             min_affected=condition.min_affected_views,
             merge_gap_s=rule.flap_within_s,
+            worth=WORTH[self.kind],
         )
 
     @property
