@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from playwatch.core.rules import Severity
 from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.ahead import Ahead
 from playwatch.store.memory import MemoryStore
 from tests.delivering import delivering, message, pagerduty, put, until_ended
-from tests.fakes import HandClock
 from tests.kit.stores import an_incident
 
 if TYPE_CHECKING:
     from playwatch.core.deliveries import Delivery
+    from tests.fakes import HandClock
 
 FAR = 2**62
 
@@ -28,11 +26,6 @@ class CountingStore(MemoryStore):
     async def due(self, channel: str, now_at: int, limit: int, busy: set[str]) -> list[Delivery]:
         self.readings += 1
         return await super().due(channel, now_at, limit, busy)
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
 
 
 async def test_a_storm_without_a_limit_asks_the_store_a_few_times(clock: HandClock) -> None:

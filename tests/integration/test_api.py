@@ -23,7 +23,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from playwatch.demo.stand_in import StandIn
 from playwatch.web.openapi import document
 from playwatch.web.operations import EVERY
 from tests.integration.test_engine import sample, send
@@ -32,8 +31,6 @@ from tests.integration.test_silencing import open_ids
 from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from schemathesis.schemas import BaseSchema
 
     from playwatch.app import Engine
@@ -44,17 +41,6 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def site(tmp_path: Path, server: StandIn) -> Site:
-    return Site(tmp_path, server.url)
 
 
 async def got(engine: Engine, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON

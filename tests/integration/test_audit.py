@@ -8,7 +8,6 @@ import pytest
 
 from playwatch.core.decisions import RemarkKind
 from playwatch.core.rules import Matcher
-from playwatch.demo.stand_in import StandIn
 from playwatch.ports import AuditQuery
 from playwatch.runtime.desk import SilenceRequest, StoreDesk
 from playwatch.store.sqlite import SqliteStore
@@ -16,16 +15,11 @@ from tests.integration.test_engine import sample, send
 from tests.integration.test_reload import Site, asked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from playwatch.demo.stand_in import StandIn
+
 WALL = "a-second-token-of-the-wall"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from playwatch.app import running
 from playwatch.channels import fingerprint
 from playwatch.demo.pages_book import Effect
-from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.clock import SystemClock
 from tests.fakes import HandClock
 from tests.integration.test_engine import KEY, sample, send
@@ -21,20 +20,14 @@ from tests.kit.receivers import HookReceiver, reads_webhooks
 from tests.waiting import soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playwatch.app import Engine
+    from playwatch.demo.stand_in import StandIn
 
 CHANNELS = "/api/v1/channels"
 SECRET = "whsec_" + base64.b64encode(b"a signing secret of 32 bytes....").decode()
 LET_PASS = f", token: {TOKEN}, channel_hosts: [127.0.0.1]"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
 
 
 @pytest.fixture

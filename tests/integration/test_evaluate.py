@@ -30,13 +30,11 @@ from playwatch.runtime.refused import RefusalLog
 from playwatch.store.memory import MemoryStore
 from playwatch.telemetry import Telemetry
 from tests.fakes import HandClock, settle
-from tests.kit.stores import STORES
 from tests.stage import FAILURES, ONCALL, a_rule
 from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
-    from pathlib import Path
 
     from playwatch.core.deliveries import Delivery
     from playwatch.core.incidents import Incident
@@ -131,17 +129,6 @@ class Setting:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
 
 
 def sample(value: float, country: str = "SE", **fields: object) -> bytes:

@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 async def engine(tmp_path: Path, clock: HandClock) -> AsyncIterator[Engine]:
     async with ready(settings_in(tmp_path), clock) as engine:
         yield engine

@@ -42,27 +42,16 @@ from tests.delivering import (
     turn,
     until_ended,
 )
-from tests.fakes import HandClock
 from tests.kit.channels import KEY
-from tests.kit.stores import STORES, T0, an_incident
+from tests.kit.stores import T0, an_incident
 from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from playwatch.ports import Store
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+    from tests.fakes import HandClock
 
 
 async def test_a_resolve_waits_for_its_trigger_that_is_tried_again(

@@ -35,25 +35,14 @@ from tests.delivering import (
     until_ended,
 )
 from tests.fakes import HandClock, settle
-from tests.kit.stores import STORES, T0, an_incident
+from tests.kit.stores import T0, an_incident
 from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from playwatch.ports import AttemptRecord, Store
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
 
 
 class Forgetful(SqliteStore):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from playwatch.demo.stand_in import StandIn
 from tests.fakes import HandClock
 from tests.integration.test_engine import KEY, ready, settings_in
 from tests.integration.test_pages import Outline, opened
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwatch.app import Engine
+    from playwatch.demo.stand_in import StandIn
 
 SECRET = "a-word-that-only-operators-know"  # noqa: S105 - it opens nothing
 READER = "a-word-for-the-wall"
@@ -44,12 +44,6 @@ class Visitor:
     async def log_in(self, secret: str = SECRET) -> None:
         status, _ = await self.send("/login", "/login", token=secret)
         assert status == 200
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from playwatch.core.incidents import Cause, Status
 from playwatch.core.rules import AlertType
 from playwatch.store.sqlite import SqliteStore
 from playwatch.web.nav import NAV
-from tests.fakes import HandClock
 from tests.integration.test_engine import ready, sample, send, settings_in
 from tests.kit.stores import T0, an_incident
 from tests.waiting import soon
@@ -26,13 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwatch.app import Engine
+    from tests.fakes import HandClock
 
 HOSTILE = '"><script>alert(1)</script>\u202e' + "y" * 150
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from playwatch.app import running
 from playwatch.config.load import load_config
 from playwatch.demo.pages_book import Effect
-from playwatch.demo.stand_in import StandIn
 from tests.fakes import HandClock
 from tests.integration.test_engine import KEY, sample, send, sent_by
 from tests.waiting import soon
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from playwatch.app import Engine
     from playwatch.config.schema import Settings
+    from playwatch.demo.stand_in import StandIn
 
 TOKEN = "correct-horse-battery-staple"  # noqa: S105 - it opens nothing
 OTHER_KEY = "f" * 32
@@ -85,17 +85,6 @@ async def asked(
 
 def gauge(engine: Engine, name: str) -> float | None:
     return engine.telemetry.registry.get_sample_value(name)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def site(tmp_path: Path, server: StandIn) -> Site:
-    return Site(tmp_path, server.url)
 
 
 async def test_a_changed_bound_keeps_the_incident_and_the_answer_names_it(

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from playwatch.core.deliveries import Action
 from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import Severity
 from playwatch.demo.stand_in import StandIn
 from tests.delivering import delivering, message, pagerduty, put, turn, until_ended
-from tests.fakes import HandClock
 from tests.faults.truth import assert_true, busiest_minute, incidents
-from tests.kit.stores import STORES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from playwatch.core.incidents import Incident
     from playwatch.ports import Store
+    from tests.fakes import HandClock
 
 LIMITS = {"on-call": 20}
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
 
 
 async def rollups_in(store: Store) -> list[Incident]:

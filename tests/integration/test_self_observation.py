@@ -12,15 +12,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from playwatch.cli.logs import JsonLines
-from playwatch.demo.stand_in import StandIn
 from tests.integration.test_engine import sample, send
-from tests.integration.test_reload import Site
 from tests.integration.test_silencing import opened
 from tests.waiting import soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from playwatch.demo.stand_in import StandIn
+    from tests.integration.test_reload import Site
 
 EXPECTED = {
     *("samples_received", "samples_rejected", "samples_late", "ingest_lag_seconds"),
@@ -30,17 +28,6 @@ EXPECTED = {
     *("mqtt_connected", "config_last_reload_successful", "build_info"),
 }
 ABBREVIATED = re.compile(r"_(ms|s|sec|secs|millis|milliseconds|min|mins|kb|mb|pct|percent)(_|$)")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def site(tmp_path: Path, server: StandIn) -> Site:
-    return Site(tmp_path, server.url)
 
 
 async def test_the_metrics_are_named_as_prometheus_wants_and_all_there(

@@ -12,7 +12,6 @@ from playwatch.core.deliveries import Action, Changes
 from playwatch.core.routing import Route
 from playwatch.core.rules import Matcher
 from playwatch.demo.pages_book import Effect
-from playwatch.demo.stand_in import StandIn
 from playwatch.errors import EngineError
 from playwatch.runtime.desk import Desk, SilenceRequest, StoreDesk
 from playwatch.store.sqlite import SqliteStore
@@ -24,24 +23,13 @@ from tests.kit.stores import a_delivery, an_incident
 from tests.waiting import soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playwatch.app import Engine
+    from playwatch.demo.stand_in import StandIn
     from playwatch.ports import IncidentStory
 
 ALL = {"matchers": {"rule": "*"}, "for": "10s", "author": "ann"}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def site(tmp_path: Path, server: StandIn) -> Site:
-    return Site(tmp_path, server.url)
 
 
 async def open_ids(site: Site) -> list[str]:

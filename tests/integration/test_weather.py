@@ -52,11 +52,6 @@ class SlowDisk(MemoryStore):
             await super().commit(changes)
 
 
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
 def received(setting: Setting, count: int) -> bool:
     return setting.metric(f'playwatch_samples_received_total{{codec="native"}} {count}.0')
 

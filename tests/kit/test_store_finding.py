@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,20 +16,12 @@ from playwatch.core.incidents import Incident, Status
 from playwatch.core.listings import IncidentQuery, Notice, Ranking
 from playwatch.core.rules import AlertType, Severity
 from playwatch.ports import AttemptRecord
-from tests.kit.stores import STORES, T0, a_delivery, an_incident, memory_store, sqlite_store
+from tests.kit.stores import T0, a_delivery, an_incident, memory_store, sqlite_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from playwatch.ports import Store
 
 RULES, METRICS = ("failures", "startup"), ("playback_failure_percentage", "video_startup_time")
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as made:
-        yield made
 
 
 async def found_ids(store: Store, query: IncidentQuery) -> list[str]:

@@ -17,10 +17,9 @@ from playwatch.core.silences import Silence
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord, AuditQuery, StoredChannel
 from playwatch.store.sqlite import SqliteStore
-from tests.kit.stores import STORES, T0, a_delivery, an_incident
+from tests.kit.stores import T0, a_delivery, an_incident
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playwatch.core.deliveries import Delivery
@@ -34,12 +33,6 @@ CHANNEL = StoredChannel(
     added_at=T0,
     added_by="ann",
 )
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as made:
-        yield made
 
 
 def an_entry(what: str = "something done", subject: str = "night") -> AuditEntry:

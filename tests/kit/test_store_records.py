@@ -12,19 +12,10 @@ from playwatch.core.deliveries import Changes
 from playwatch.core.rules import Matcher
 from playwatch.core.silences import Silence
 from playwatch.errors import StoreError
-from tests.kit.stores import STORES, T0, an_incident
+from tests.kit.stores import T0, an_incident
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from playwatch.ports import Store
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as made:
-        yield made
 
 
 def a_silence(name: str = "s", *, ends_at: int = T0 + 60_000) -> Silence:

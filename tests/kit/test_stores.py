@@ -17,18 +17,10 @@ from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import Severity
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord
-from tests.kit.stores import STORES, T0, a_delivery, an_incident, memory_store, sqlite_store
+from tests.kit.stores import T0, a_delivery, an_incident, memory_store, sqlite_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from playwatch.ports import Store
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as made:
-        yield made
 
 
 def ended(delivery: Delivery, at: int = T0 + 1, outcome: str = "sent") -> AttemptRecord:
