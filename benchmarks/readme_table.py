@@ -120,6 +120,15 @@ def _storm(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield "1,000 breaches at once: the last page out", f"{found}; {wrong}", "< 1 s, 0.25 ms"
 
 
+def _isolation(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for row in result["rows"][1:]:
+        what = (
+            f"how much later a page comes beside a channel that answers {row['neighbour_answers']}"
+        )
+        found = f"{row['more_median_ms']:+.1f} ms median, {row['more_p99_ms']:+.1f} ms p99"
+        yield what, found, "< 10 ms"
+
+
 def _evaluation(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     cores = result["cores_by_batch"]
     found = ", ".join(f"{cores[size]:.2f} at batches of {int(size):,}" for size in cores)
@@ -142,6 +151,7 @@ SOURCES: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str, str]]]] =
     "throughput": _throughput,
     "growth": _growth,
     "storm": _storm,
+    "isolation": _isolation,
     "recovery": _recovery,
     "evaluation": _evaluation,
     "backtest": _backtest,

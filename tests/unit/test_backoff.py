@@ -71,6 +71,12 @@ def test_a_rate_limit_without_a_wish_waits_about_half_a_minute(
     assert wait_s(Retry("429", is_rate_limit=True), 0, draw) == expected
 
 
+def test_a_receiver_that_goes_on_refusing_is_asked_about_each_minute() -> None:
+    refusal = Retry("429", is_rate_limit=True)
+
+    assert [wait_s(refusal, attempts) for attempts in (0, 1, 2, 1_000_000)] == [30, 60, 60, 60]
+
+
 def test_a_channel_that_waits_for_the_operator_is_tried_each_minute() -> None:
     assert wait_s(Misconfigured("401"), 0) == wait_s(Misconfigured("401"), 50, 0.0) == 60
 

@@ -38,15 +38,18 @@ def audit_table(entries: Sequence[AuditEntry]) -> None:
 def _change(before: Mapping[str, object], after: Mapping[str, object]) -> str:
     """Return what became different, what is new, or what there was where nothing is left."""
     if not after:
-        return ", ".join(f"{name} {_word(value)}" for name, value in before.items())
+        return ", ".join(f"{name} {_word(name, value)}" for name, value in before.items())
     words = []
     for name, value in after.items():
         if name not in before:
-            words.append(f"{name} {_word(value)}")
+            words.append(f"{name} {_word(name, value)}")
         elif before[name] != value:
-            words.append(f"{name} {_word(before[name])} → {_word(value)}")
+            words.append(f"{name} {_word(name, before[name])} → {_word(name, value)}")
     return ", ".join(words)
 
 
-def _word(value: object) -> str:
+def _word(name: str, value: object) -> str:
+    """Return a value of the change as people read it: a time as a time."""
+    if name.endswith("_at") and isinstance(value, int):
+        return f"{(moment(value) or '')[:19]}Z"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

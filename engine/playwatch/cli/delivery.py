@@ -50,7 +50,7 @@ def replay(
 ) -> None:
     """Queue given-up deliveries again, with what came after each."""
     count = _count(config, url, token_file, lambda letters: letters.replay(ids, author))
-    typer.echo(f"{counted(count, 'delivery', 'deliveries')} queued again")
+    _tell(count, "queued again", "none of these was given up")
 
 
 @app.command()
@@ -63,7 +63,16 @@ def purge(
 ) -> None:
     """Forget given-up deliveries; the trigger of an open incident stays."""
     count = _count(config, url, token_file, lambda letters: letters.purge(ids, author))
-    typer.echo(f"{counted(count, 'delivery', 'deliveries')} forgotten")
+    _tell(count, "forgotten", "none of these was given up, or its incident is still open")
+
+
+def _tell(count: int, what: str, why_none: str) -> None:
+    """Say how many there were; exit 1 where there was none."""
+    typer.echo(f"{counted(count, 'delivery', 'deliveries')} {what}")
+    if not count:
+        hint = "`playwatch delivery list` shows what waits and what was given up"
+        typer.echo(f"{why_none}: {hint}", err=True)
+        raise typer.Exit(1)
 
 
 def _count(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
 RATE_LIMIT_S: Final = 30.0
-"""How long to wait after a 429 that does not say."""
+"""About how long to wait after the first 429 that does not say, at most `LONGEST_S` after more."""
 MISCONFIGURED_S: Final = 60.0
 """How often a channel that waits for the operator is tried."""
 GIVE_UP_MS: Final = 72 * 3_600_000
@@ -68,7 +68,8 @@ def _wait_s(attempt: Retry, failures: int, jitter: float) -> float:
     if attempt.after_s is not None:
         return attempt.after_s
     if attempt.is_rate_limit:
-        return RATE_LIMIT_S * (0.5 + jitter)
+        # Limits slide over a minute: to wait for longer would only be late.
+        return min(LONGEST_S, RATE_LIMIT_S * (1 + failures)) * (0.5 + jitter)
     return bound_s(failures) * jitter
 
 
