@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.core.learned import LearnedWatch
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     from playwatch.core.watching import AnyWatch
 
     Points = list[tuple[int, float]]
+    Banded = list[tuple[int, tuple[float, float, float]]]
 
 POINTS: Final = 1_500
 """Evenly spaced points of a group; beyond it every second one is dropped."""
 FINE: Final = 6_000
 """The same for points while something is going on."""
+BANDED: Final = 1_000
+"""Groups of a learned rule of which what was normal is kept beside their values."""
 _FIRST_MS: Final = 1_000
 
 
@@ -36,6 +41,8 @@ class Traces:
         self._even: dict[str, _Grid] = {}
         self._fine: dict[tuple[str, int], Points] = {}
         self._fine_step_ms: dict[tuple[str, int], int] = {}
+        self._bands: dict[str, _Grid] = {}
+        self._fine_bands: dict[tuple[str, int], Banded] = {}
         self._keys: dict[tuple[str, tuple[str, ...]], int] = {}
 
     def look(self, pipeline: Pipeline, now: Instant, step: Step) -> None:
@@ -50,6 +57,9 @@ class Traces:
             if is_due and len(watch.groups):
                 every = np.arange(len(watch.groups), dtype=np.int32)
                 grid.add(now.at, watch.values(every, now.monotonic_ms))
+                if isinstance(watch, LearnedWatch):
+                    bands = self._bands.setdefault(watch.rule.name, _Grid())
+                    bands.add(now.at, _normal(watch, every[:BANDED]))
                 self._remember(watch)
             if not is_quiet:
                 self._look_closely(watch, now)
@@ -64,6 +74,15 @@ class Traces:
         times = sorted(merged)
         return times, [merged[at] for at in times]
 
+    def normal(self, rule: str, group: tuple[str, ...]) -> list[tuple[int, list[float]]]:
+        """Return times, and what was expected, low and high of a learned group as last judged."""
+        row = self._keys.get((rule, group))
+        if row is None or rule not in self._bands:
+            return []
+        merged = {at: values[:, row].tolist() for at, values in self._bands[rule].having(row)}
+        merged.update((at, list(known)) for at, known in self._fine_bands.get((rule, row), ()))
+        return sorted(merged.items())
+
     def _look_closely(self, watch: AnyWatch, now: Instant) -> None:
         active = watch.phases.active()
         values = watch.values(active, now.monotonic_ms).tolist()
@@ -75,8 +94,11 @@ class Traces:
             if points and now.at - points[-1][0] < step_ms:
                 continue
             points.append((now.at, value))
+            bands = self._fine_bands.setdefault(key, [])
+            if isinstance(watch, LearnedWatch):
+                bands.append((now.at, _normal_of(watch, row)))
             if len(points) > FINE:
-                del points[1::2]
+                del points[1::2], bands[1::2]
                 self._fine_step_ms[key] = 2 * step_ms
 
     def _remember(self, watch: AnyWatch) -> None:
@@ -86,20 +108,30 @@ class Traces:
             self._keys[name, watch.groups.keys[row]] = row
 
 
+def _normal(watch: LearnedWatch, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+    facts = watch.facts
+    return np.stack([facts.expected[rows], facts.low[rows], facts.high[rows]])
+
+
+def _normal_of(watch: LearnedWatch, row: int) -> tuple[float, float, float]:
+    facts = watch.facts
+    return float(facts.expected[row]), float(facts.low[row]), float(facts.high[row])
+
+
 class _Grid:
     """Evenly spaced values of all groups of one rule."""
 
     def __init__(self) -> None:
         self.known: list[int] = []
         self._step_ms = _FIRST_MS
-        self._points: list[tuple[int, NDArray[np.float64]]] = []
+        self._points: list[tuple[int, NDArray[np.floating]]] = []
 
     def is_due(self, at: int) -> bool:
         """Return whether another point is wanted."""
         return not self._points or at - self._points[-1][0] >= self._step_ms
 
-    def add(self, at: int, values: NDArray[np.float64]) -> None:
-        """Add the values of all groups."""
+    def add(self, at: int, values: NDArray[np.floating]) -> None:
+        """Add the values of all groups, in the last axis."""
         self._points.append((at, values))
         if len(self._points) > POINTS:
             del self._points[1::2]
@@ -107,4 +139,8 @@ class _Grid:
 
     def of(self, row: int) -> list[tuple[int, float]]:
         """Return the points of one group."""
-        return [(at, float(values[row])) for at, values in self._points if row < len(values)]
+        return [(at, float(values[row])) for at, values in self.having(row)]
+
+    def having(self, row: int) -> list[tuple[int, NDArray[np.floating]]]:
+        """Return the points that have a group, with the values of all."""
+        return [(at, values) for at, values in self._points if row < values.shape[-1]]

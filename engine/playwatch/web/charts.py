@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bokeh.embed import components, json_item
 from bokeh.models import (
     ColumnDataSource,
+    DatetimeTicker,
     DatetimeTickFormatter,
     HoverTool,
     NumeralTickFormatter,
@@ -30,8 +31,10 @@ _LINE = "#2b5c8a"
 _GREY = "#6a737d"
 _HUES = ("#2b5c8a", "#1d7044")
 _BAND = "#1d7044"
+_TICKS = 5  # so that times do not touch on a phone
 _NIGHT = "#192028"
 _MOON = "#7db8ee"
+_LEAF = "#74d39c"
 
 
 def item(chart: Chart, *, is_dark: bool) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def item(chart: Chart, *, is_dark: bool) -> dict[str, Any]:
     -----
     Its sources have names, so that a page can bring them up to date.
     """
-    plot = _drawn(chart, _MOON if is_dark else _LINE)
+    plot = _drawn(chart, _MOON if is_dark else _LINE, _LEAF if is_dark else _BAND)
     if is_dark:
         _darken(plot)
     return dict(json_item(plot))
@@ -68,7 +71,7 @@ def embedded(charts: Sequence[Chart | Curves]) -> tuple[str, list[str]]:
     return script, list(places)
 
 
-def _drawn(chart: Chart, colour: str = _LINE) -> figure:
+def _drawn(chart: Chart, colour: str = _LINE, hue_of_band: str = _BAND) -> figure:
     plot = figure(
         height=230,
         sizing_mode="stretch_width",
@@ -93,7 +96,7 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
             )
         )
     if chart.band is not None:
-        _draw_band(plot, chart.band)
+        _draw_band(plot, chart.band, hue_of_band)
     values = ColumnDataSource({"x": list(chart.times), "y": list(chart.values)}, name="values")
     line = plot.line("x", "y", source=values, line_color=colour, line_width=1.6)
     for limit, severity in chart.bounds:
@@ -108,6 +111,7 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
             formatters={"@x": "datetime"},
         )
     )
+    plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=_TICKS)
     plot.xaxis.formatter = DatetimeTickFormatter(
         seconds="%H:%M:%S",
         minsec="%H:%M:%S",
@@ -122,13 +126,13 @@ def _drawn(chart: Chart, colour: str = _LINE) -> figure:
     return plot
 
 
-def _draw_band(plot: figure, band: Band) -> None:
+def _draw_band(plot: figure, band: Band, hue: str) -> None:
     """Draw what was normal as an area, and what was expected as a line."""
     plot.patches(
         "xs",
         "ys",
         source=ColumnDataSource(lane(band), name="lane"),
-        fill_color=_BAND,
+        fill_color=hue,
         fill_alpha=0.16,
         line_alpha=0.0,
     )
@@ -136,7 +140,7 @@ def _draw_band(plot: figure, band: Band) -> None:
         "x",
         "expected",
         source=ColumnDataSource(middle(band), name="expected"),
-        line_color=_BAND,
+        line_color=hue,
         line_dash="dashed",
         line_width=1.2,
     )
@@ -183,6 +187,7 @@ def _curved(chart: Curves) -> figure:
 
 def _dress(plot: figure) -> None:
     """Make a plot look like the others."""
+    plot.border_fill_color = None  # what lies around it shows through, by day and by night
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     plot.yaxis.minor_tick_line_color = plot.xaxis.minor_tick_line_color = None
@@ -193,7 +198,7 @@ def _dress(plot: figure) -> None:
 
 
 def _darken(plot: figure) -> None:
-    plot.background_fill_color = plot.border_fill_color = _NIGHT
+    plot.background_fill_color = _NIGHT
     plot.grid.grid_line_color = plot.outline_line_color = "#2c3641"
     for axis in (*plot.xaxis, *plot.yaxis):
         axis.major_label_text_color = "#98a6b4"

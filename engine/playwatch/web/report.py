@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from playwatch.config.quantities import format_duration
 from playwatch.core.rules import Threshold
-from playwatch.web.chart import Chart, Shade
+from playwatch.web.chart import Band, Chart, Shade
 from playwatch.web.charts import embedded, inline_script
 from playwatch.web.paper import write
 
@@ -79,6 +79,7 @@ def render_report(
         "lasted": _lasted,
         "number": _number,
         "place": _place,
+        "shift": _shift,
         "rate": _rate,
     }
     groups = _groups(found)
@@ -125,7 +126,13 @@ def _time_in(outcomes: list[Outcome], found: Backtest) -> int:
 def _chart(
     found: Backtest, traces: Traces, rule: Rule, group: Group, outcomes: list[Outcome]
 ) -> Chart:
-    times, values = traces.points(rule.name, tuple(value for _, value in group[1]))
+    name = tuple(value for _, value in group[1])
+    times, values = traces.points(rule.name, name)
+    normal = traces.normal(rule.name, name)
+    band = None
+    if normal:
+        expected, low, high = zip(*(known for _, known in normal), strict=True)
+        band = Band([at for at, _ in normal], low, high, expected)
     condition = rule.condition
     known = condition if isinstance(condition, Threshold) else None
     return Chart(
@@ -139,13 +146,15 @@ def _chart(
             Shade(one.incident.started_at, one.end_at(found.until_at), one.incident.severity)
             for one in outcomes
         ],
+        band=band,
     )
 
 
 def _bound(rule: Rule) -> str:
     condition = rule.condition
     if not isinstance(condition, Threshold):
-        return rule.metric
+        learned = "outside what was learned; the band is what was normal, dashed what was expected"
+        return f"{rule.metric} each {format_duration(rule.window_s)}: {learned}"
     limits = ", ".join(
         f"{tier.severity.word} {condition.comparison.value} {tier.limit:g}"
         for tier in condition.tiers
@@ -168,6 +177,11 @@ def _clock(at: int) -> str:
 
 def _lasted(ms: int) -> str:
     return format_duration(round(ms / 1000))
+
+
+def _shift(ms: int, more: str, less: str) -> str:
+    """Return by how much something is otherwise: ``1m later``."""
+    return f"{_lasted(abs(ms))} {more if ms > 0 else less}" if ms else "the same"
 
 
 def _rate(per_week: float | None) -> str:
