@@ -100,11 +100,14 @@ async def test_the_front_leads_to_the_incidents_below_any_prefix(engine: Engine)
 
 
 async def test_empty_pages_say_what_to_do_first(engine: Engine) -> None:
+    publish = f"playwatch publish --url {engine.broker_url}"
     for path, words in (
-        ("/incidents", "playwatch publish --metric"),
-        ("/series", "playwatch publish --metric"),
+        ("/incidents", f"{publish} --metric"),
+        ("/series", f"{publish} --metric"),
         ("/silences", "playwatch silence add"),
-        ("/rules/playback-failures", "playwatch publish --metric playback_failure_percentage"),
+        ("/rules/playback-failures", f"{publish} --metric playback_failure_percentage"),
+        ("/rules", "Learned as soon as samples of them come: playback failure percentage"),
+        ("/model", "Learned as soon as samples of them come: playback failure percentage"),
     ):
         assert words in (await page(engine, path))[1]
 

@@ -319,3 +319,34 @@ def test_traces_keep_the_peak_of_an_incident(tmp_path: Path) -> None:
     assert times == sorted(times)
     assert max(values) == 9.0
     assert traces.points("failures", ("SE",)) == ([], [])
+
+
+def learning(folder: Path) -> tuple[Path, Settings]:
+    """Return an hour of 1 % that ends with five bad minutes, and what learns it."""
+    rows = [
+        f"2026-11-23T10:{minute:02}:00Z,{METRIC},{40 if minute >= 50 else 1},500,DE"
+        for minute in range(55)
+    ]
+    path = folder / "learned.yaml"
+    path.write_text(
+        'mqtt: {url: "mqtt://127.0.0.1"}\nanomalies:\n'
+        f"  - {{name: learned, metric: {METRIC}, by: [[country]]}}\n"
+        "channels:\n  - {name: terminal, service: console}\n"
+    )
+    return csv_of(folder, *rows), load_config(path, environ={})
+
+
+def test_traces_keep_what_was_normal_for_a_learned_rule(tmp_path: Path) -> None:
+    samples, settings = learning(tmp_path)
+    traces = Traces()
+    found = backtest(Inputs([samples]), settings, traces=traces)
+    normal = traces.normal("learned", ("DE",))
+
+    assert len(found.outcomes) == 1
+    assert [at for at, _ in normal] == sorted({at for at, _ in normal})
+    expected, low, high = normal[-1][1]
+    assert low < expected < high < 40
+    assert traces.normal("learned", ("SE",)) == traces.normal("unknown", ("DE",)) == []
+    page = render_report(found, traces, "learned.yaml")
+    assert "the band is what was normal" in page
+    assert "expected" in page

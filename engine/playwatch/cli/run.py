@@ -60,7 +60,7 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
             rules, channels = len(settings.rules), len(settings.channels)
             log.info("%s, %s", counted(rules, "rule"), counted(channels, "channel"))
             if engine.web_url:
-                log.info("health and metrics at %s", engine.web_url)
+                log.info("pages, health and metrics at %s", engine.web_url)
             reloading = tasks.create_task(_reload_when(asked, engine.reloader))
             living = tasks.create_task(supervisor.keep_alive())
             supervisor.say("READY=1", f"STATUS={counted(rules, 'rule')} at work")

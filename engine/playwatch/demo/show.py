@@ -133,7 +133,8 @@ def _hints(engine: Engine, stand_in: StandIn, config: Path, seed: int, token: st
     sample = f"--metric {REBUFFERING} --value 40 --views 9000 -d country={country} -d cdn={cdn}"
     return [
         f"The demo runs with seed {seed}: the first fault comes in {FIRST_S} s, Ctrl-C ends it.",
-        f"  incidents        {engine.web_url}/  (log in with {token} to change something)",
+        f"  in your browser  {engine.web_url}/  (incidents, charts, channels)",
+        f"  to change things log in there with the word {token}",
         f"  pages received   {stand_in.base_url}/",
         f"  engine metrics   {engine.web_url}/metrics",
         f"  configuration    {config} (removed at the end)",

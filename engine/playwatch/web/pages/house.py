@@ -101,6 +101,10 @@ class Pages:
         """Return one sentence for each thing that is not as it should be."""
         return self.health.complaints()
 
+    def broker(self) -> str:
+        """Return the address of the broker that samples come from; empty without one."""
+        return next((source.name for source in self.sources), "")
+
 
 async def _front(_request: web.Request) -> web.StreamResponse:
     return web.Response(status=303, headers={"Location": "incidents"})

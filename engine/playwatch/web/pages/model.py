@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.config.anomalies import AUTOMATIC
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import AlertType
 from playwatch.web.pages.site import Page
@@ -45,11 +46,19 @@ class ModelPage:
         )
         recent = await self._store.incidents(query)
         told = [one for one in recent if not one.related_to]
+        watches = self._readings.learned()
         rows = [
             {**_seen(watch), "pages": sum(one.rule == watch.rule.name for one in told)}
-            for watch in self._readings.learned()
+            for watch in watches
+            if not _waits(watch)
         ]
-        return Page("model.html.j2", "Model", {"rows": rows})
+        waiting = [watch.rule.metric for watch in watches if _waits(watch)]
+        return Page("model.html.j2", "Model", {"rows": rows, "waiting": waiting})
+
+
+def _waits(watch: LearnedWatch) -> bool:
+    """Return whether it is a rule that nobody wrote, of a metric that nobody has sent."""
+    return not len(watch.groups) and watch.rule.name.startswith(AUTOMATIC)
 
 
 def _seen(watch: LearnedWatch) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from playwatch.config.anomalies import AUTOMATIC
 from playwatch.config.quantities import format_duration
 from playwatch.core.phases import Phase
 from playwatch.core.rules import Anomaly, Threshold
@@ -44,6 +45,8 @@ class RulePages:
     async def all(self, request: web.Request) -> Page:
         """Show every rule."""
         del request
+        readings = self._readings.of_rules()
+        waiting = [one.rule.metric for one in readings if _waits(one)]
         rows = [
             {
                 "rule": one.rule,
@@ -55,9 +58,10 @@ class RulePages:
                 "bounds": bounds_of(one.rule),
                 "spark": self._spark(one.rule, one.nearest),
             }
-            for one in self._readings.of_rules()
+            for one in readings
+            if not _waits(one)
         ]
-        return Page("rules.html.j2", "Rules", {"rows": rows})
+        return Page("rules.html.j2", "Rules", {"rows": rows, "waiting": waiting})
 
     async def one(self, request: web.Request) -> Page:
         """Show the groups of one rule, the nearest to its bound first."""
@@ -88,6 +92,11 @@ def _of_intervals(trail: Trail) -> Markup:
     """Return the last intervals of a learned group, with what was normal in each."""
     band = list(zip(trail.low, trail.high, strict=True))
     return sparkline(trail.value[-_INTERVALS:], band=band[-_INTERVALS:])
+
+
+def _waits(standing: RuleReading) -> bool:
+    """Return whether it is a rule that nobody wrote, of a metric that nobody has sent."""
+    return not standing.groups and standing.rule.name.startswith(AUTOMATIC)
 
 
 def limits_of(rule: Rule) -> list[float]:

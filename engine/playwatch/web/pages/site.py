@@ -48,6 +48,9 @@ SAID: Final = {
 """What a page says after a form went through; addresses name the key, never the words."""
 
 
+_USUAL_BROKERS: Final = ("mqtt://127.0.0.1:1883", "mqtt://localhost:1883", "mqtt://localhost")
+
+
 class Weather(Protocol):
     """Tells what stands above every page."""
 
@@ -56,6 +59,9 @@ class Weather(Protocol):
 
     def complaints(self) -> list[str]:
         """Return one sentence for each thing that is not as it should be."""
+
+    def broker(self) -> str:
+        """Return the address of the broker that samples come from; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +187,19 @@ class Site:
             "version": __version__,
             "open_count": self._weather.open_count(),
             "complaints": self._weather.complaints(),
+            "publish": _publish(self._weather.broker()),
         }
         text = self._templates.get_template(page.template).render({**frame, **page.facts})
         headers = {"Content-Security-Policy": CHART_POLICY} if page.has_chart else None
         return web.Response(
             text=text, content_type="text/html", status=page.status, headers=headers
         )
+
+
+def _publish(broker: str) -> str:
+    """Return the begin of the command that publishes a sample to a broker."""
+    is_usual = broker in {"", *_USUAL_BROKERS}
+    return "playwatch publish" if is_usual else f"playwatch publish --url {broker}"
 
 
 def problem(status: int, detail: str, hint: str = "") -> Page:
