@@ -107,7 +107,8 @@ async def measure(
         for number in range(first, first + breaches):
             title = number * 7919 % (series // 2)
             for action, value in ACTIONS:
-                payload, began = _breach(title, value, size, series), time.perf_counter()
+                payload = breach(title, value) if size == 1 else _among(title, value, size, series)
+                began = time.perf_counter()
                 sending = asyncio.get_running_loop().run_in_executor(
                     None, publisher.publish, [payload]
                 )
@@ -158,21 +159,26 @@ def good(series: int, first: int = 0) -> Iterator[bytes]:
         yield _columns([1.0] * min(COLUMNS, series - start), start, 1)
 
 
-def _breach(title: int, value: float, size: int, series: int) -> bytes:
-    """Return a message in which one series is bad, or good again, the others as they were.
+def breach(title: int, value: float) -> bytes:
+    """Return a message in which one series is bad, or good again.
 
     A recovery has to outweigh the breach that is still in the window, so it
     comes with many more views.
     """
-    views = 100 if value else 1_000_000
-    if size == 1:
-        names = {"video_title": f"title-{title}"}
-        return json.dumps(
-            {"metric": METRIC, "value": value, "views": views, "dimensions": names}
-        ).encode()
+    names = {"video_title": f"title-{title}"}
+    sample = {"metric": METRIC, "value": value, "views": _views(value), "dimensions": names}
+    return json.dumps(sample).encode()
+
+
+def _views(value: float) -> int:
+    return 100 if value else 1_000_000
+
+
+def _among(title: int, value: float, size: int, series: int) -> bytes:
+    """Return the same in columns, among others that are as they were."""
     start = min(title, max(0, series - size))
     values, weights = [1.0] * min(size, series), [1] * min(size, series)
-    values[title - start], weights[title - start] = value, views
+    values[title - start], weights[title - start] = value, _views(value)
     return _columns(values, start, weights)
 
 

@@ -1,10 +1,11 @@
 """How long the server takes over each page, and what fifty watching browsers cost.
 
-One engine in this process with 100,000 series, a rule with a group for each,
-and 5,000 incidents in its store. Pages are asked for one at a time. Then a
-process of its own plays fifty browsers: each listens to the stream and loads
-the incidents with each event, as the pages' script does, while an incident
-opens or ends every other second.
+One engine in this process with 100,000 series, a rule with a group for each, one
+with a group for each of 1,000 titles, and 5,000 incidents in its store. It has
+been up for so long that every small picture on a page is full. Pages are asked
+for one at a time. Then a process of its own plays fifty browsers, ten on each of
+five pages: each listens to the stream and loads its page with each event, as the
+pages' script does, while an incident opens and another ends every two seconds.
 
     python benchmarks/pages.py [--series 100000] [--incidents 5000] [--clients 50]
 """
@@ -33,6 +34,8 @@ from playwatch.core.series import canonical_dimensions
 from playwatch.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from playwatch.app import Engine
     from playwatch.core.pipeline import Pipeline, Step
 
@@ -46,9 +49,12 @@ rules:
     metric: playback_failure_percentage
     by: [country, title]
     trigger: "> 5"
-  - {name: rebuffering, metric: rebuffer_percentage, trigger: "> 4"}
+  - {name: rebuffering, metric: rebuffer_percentage, by: [title], trigger: "> 4"}
 """
-METRIC = "playback_failure_percentage"
+METRIC, OTHER_METRIC = "playback_failure_percentage", "rebuffer_percentage"
+TITLES = 1_000
+UP_S = 130
+WATCHED = ("incidents", "incidents?status=open", "rules", "rules/failures", "status")
 NOW_MS = int(time.time() * 1000)
 WATCHED_S = 20.0
 
@@ -87,17 +93,28 @@ async def fill(folder: Path, incidents: int) -> None:
 
 
 async def feed(engine: Engine, series: int) -> None:
-    """Let the engine know so many series, each a group of its rule."""
+    """Let the engine know so many series, each a group of its rule, and some of another."""
+    groups = ({"country": f"c{one % 50}", "title": f"t{one}"} for one in range(series))
+    await _take(engine, METRIC, groups, [1.0] * series)
+    titles = ({"title": f"t{one}"} for one in range(TITLES))
+    await _take(engine, OTHER_METRIC, titles, [one * 4 / TITLES for one in range(TITLES)])
+
+
+async def _take(
+    engine: Engine,
+    metric: str,
+    groups: Iterable[dict[str, str]],
+    values: list[float],
+    views: int = 100,
+) -> None:
+    """Have samples evaluated as if they had arrived now."""
+    names = [canonical_dimensions(one) for one in groups]
 
     def take(pipeline: Pipeline, now: Instant) -> Step:
-        number = engine.reloader._evaluator.catalogue.id_of(METRIC) or 0  # noqa: SLF001 - no way in
-        rows = [
-            pipeline.series.intern(
-                number, canonical_dimensions({"country": f"c{one % 50}", "title": f"t{one}"})
-            )
-            for one in range(series)
-        ]
-        columns = (np.full(series, now.at), np.full(series, 1.0), np.full(series, 100))
+        number = engine.reloader._evaluator.catalogue.id_of(metric) or 0  # noqa: SLF001 - no way in
+        rows = [pipeline.series.intern(number, name) for name in names]
+        count = len(rows)
+        columns = (np.full(count, now.at), np.array(values), np.full(count, views))
         return pipeline.take(SampleBatch.of(rows, *columns), now)
 
     await engine.reloader._evaluator.change(take)  # noqa: SLF001 - no way in from outside
@@ -111,7 +128,8 @@ async def pages(url: str, runs: int) -> dict[str, Any]:
     """
     addresses = [
         "incidents", "incidents?status=open", "incidents?q=title-77", "incidents?page=80",
-        "incidents/" + format(77, "012x"), "rules", "rules/failures", "rules/failures?q=t777",
+        "incidents/" + format(77, "012x"), "api/v1/incidents", "api/v1/incidents?q=title-77",
+        "rules", "rules/rebuffering", "rules/failures", "rules/failures?q=t777",
         "series", "series?q=t777", f"series/{METRIC}", f"series/{METRIC}?q=t777",
         "channels", "silences", "model", "status",
     ]  # fmt: skip
@@ -133,12 +151,12 @@ async def pages(url: str, runs: int) -> dict[str, Any]:
 async def watch(url: str, clients: int) -> None:
     """Play so many browsers until killed."""
 
-    async def one(session: aiohttp.ClientSession) -> None:
+    async def one(session: aiohttp.ClientSession, page: str) -> None:
         async with session.get(f"{url}/events") as stream:
             async for line in stream.content:
                 if line.startswith(b"event:"):
                     live = {"X-Live": "1"}
-                    async with session.get(f"{url}/incidents", headers=live) as answer:
+                    async with session.get(f"{url}/{page}", headers=live) as answer:
                         await answer.read()
 
     async with (
@@ -147,36 +165,54 @@ async def watch(url: str, clients: int) -> None:
         ) as session,
         asyncio.TaskGroup() as tasks,
     ):
-        for _ in range(clients):
-            tasks.create_task(one(session))
+        for number in range(clients):
+            tasks.create_task(one(session, WATCHED[number % len(WATCHED)]))
 
 
 async def watched(engine: Engine, clients: int) -> dict[str, float]:
-    """Return the cores that the engine takes without and with clients."""
-    idle = await _cores(engine)
+    """Return the cores that the engine takes without and with clients, and what they heard."""
+    idle, _ = await _cores(engine, 0)
     arguments = ["--watch", engine.web_url, "--clients", str(clients)]
     process = await asyncio.create_subprocess_exec(sys.executable, __file__, *arguments)
     await asyncio.sleep(5)
-    busy = await _cores(engine)
+    busy, events = await _cores(engine, 1_000)
     process.kill()
     await process.wait()
-    return {"idle": round(idle, 3), "watched": round(busy, 3), "by_clients": round(busy - idle, 3)}
+    return {
+        "idle": round(idle, 3),
+        "watched": round(busy, 3),
+        "by_clients": round(busy - idle, 3),
+        "events_a_second": round(events, 2),
+    }
 
 
-async def _cores(engine: Engine) -> float:
+async def _cores(engine: Engine, first: int) -> tuple[float, float]:
+    """Return the cores that are used, and the events there are a second."""
     began, cpu = time.perf_counter(), time.process_time()
-    step = 0
+    heard: list[bytes] = []
+    listening = asyncio.create_task(_listen(engine.web_url, heard))
+    step = first
     while time.perf_counter() - began < WATCHED_S:
-        value = 9.0 if step % 2 == 0 else 0.0
-
-        def take(pipeline: Pipeline, now: Instant, value: float = value) -> Step:
-            batch = SampleBatch.of([0], [now.at], [value], [10**9])
-            return pipeline.take(batch, now)
-
-        await engine.reloader._evaluator.change(take)  # noqa: SLF001 - no way in from outside
+        groups = [{"country": f"c{one % 50}", "title": f"t{one}"} for one in (step + 1, step)]
+        await _take(engine, METRIC, groups, [9.0, 0.0], 10**6)
         step += 1
         await asyncio.sleep(2)
-    return (time.process_time() - cpu) / (time.perf_counter() - began)
+    passed_s = time.perf_counter() - began
+    spent = (time.process_time() - cpu) / passed_s
+    listening.cancel()
+    return spent, len(heard) / passed_s
+
+
+async def _listen(url: str, heard: list[bytes]) -> None:
+    """Note every event until cancelled."""
+    timeout = aiohttp.ClientTimeout(None)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(f"{url}/events") as stream,
+    ):
+        while line := await stream.content.readline():
+            if line.startswith(b"event:"):
+                heard.append(line)
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -187,7 +223,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         (folder / "playwatch.yaml").write_text(CONFIG)
         async with running(load_config(folder / "playwatch.yaml", environ={})) as engine:
             await feed(engine, arguments.series)
-            await asyncio.sleep(30)  # the values of all groups are read in turn
+            await asyncio.sleep(arguments.up)  # the values of all groups are read in turn
             return {
                 **described(),
                 "series": arguments.series,
@@ -205,6 +241,7 @@ def main() -> None:
     parser.add_argument("--incidents", type=int, default=5_000)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--up", type=float, default=UP_S, help="seconds before the first page")
     parser.add_argument("--watch", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.watch:

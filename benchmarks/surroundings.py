@@ -147,7 +147,7 @@ class Engine:
     def __init__(self, folder: Path, config: str, web_port: int) -> None:
         self._config = folder / "playwatch.yaml"
         self._config.write_text(config)
-        self._web = f"http://127.0.0.1:{web_port}"
+        self.url = f"http://127.0.0.1:{web_port}"
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[bytes] | None = None
 
@@ -188,7 +188,7 @@ class Engine:
 
     async def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels; 0 before it is there."""
-        text = await asyncio.to_thread(_get, f"{self._web}/metrics")
+        text = await asyncio.to_thread(_get, f"{self.url}/metrics")
         values = [line.rpartition(" ")[2] for line in text.splitlines() if _is(line, name)]
         return sum(map(float, values))
 

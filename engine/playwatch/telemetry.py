@@ -238,6 +238,14 @@ class Telemetry:
         """Tell at each scrape for how many seconds each learned rule has been learning."""
         self.registry.register(_ModelAges(ages))
 
+    def counts(self) -> dict[str, dict[str, float]]:
+        """Return every sample by its name and the values of its labels, read once."""
+        found: dict[str, dict[str, float]] = {}
+        for family in self.registry.collect():
+            for sample in family.samples:
+                found.setdefault(sample.name, {})[" ".join(sample.labels.values())] = sample.value
+        return found
+
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)

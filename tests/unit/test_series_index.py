@@ -55,3 +55,16 @@ async def test_series_are_found_by_a_name_or_a_value(text: str, expected: list[i
     assert found.tolist() == expected
     assert [one.row for one in index.listing(FAILURES, found)] == expected
     assert np.size(await index.search("unknown", text)) == 0
+
+
+def test_a_metric_tells_the_dimensions_that_its_series_have_by_now() -> None:
+    known = Known()
+    index = SeriesIndex(known)
+    known.add(FAILURES, country="SE")
+    assert [one.dimensions for one in index.metrics()] == [{"country": 1}]
+    known.add(FAILURES, country="DE", title="x")
+    known.add("rebuffer_percentage", cdn="y")
+
+    failures, rebuffering = index.metrics()
+    assert (failures.series, failures.dimensions) == (2, {"country": 2, "title": 1})
+    assert rebuffering.dimensions == {"cdn": 1}

@@ -10,7 +10,7 @@ import numpy as np
 from playwatch.errors import SeriesLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -134,6 +134,11 @@ class SeriesTable:
     def canonical(self, row: int) -> bytes:
         """Return the canonical spelling of a row's dimensions."""
         return self._names[row]
+
+    def canonicals(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the canonical spellings of some rows' dimensions."""
+        names = self._names
+        return [names[row] for row in rows]
 
     def _append(self, metric: int, canonical: bytes) -> int:
         row = len(self._names)

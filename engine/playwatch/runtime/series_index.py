@@ -79,6 +79,7 @@ class SeriesIndex:
 
     def __init__(self, engine: Knowing) -> None:
         self._engine = engine
+        self._known: dict[int, tuple[int, dict[str, int]]] = {}
 
     def metrics(self) -> list[MetricListing]:
         """Return the metrics that have series, by name. O(series)."""
@@ -92,7 +93,7 @@ class SeriesIndex:
             MetricListing(
                 catalogue[int(number)],
                 int(totals[number]),
-                self._dimensions(int(number)),
+                self._dimensions(int(number), int(totals[number])),
                 int(newest[number]),
             )
             for number in np.flatnonzero(totals)
@@ -147,10 +148,19 @@ class SeriesIndex:
 
     def _texts(self, rows: Sequence[int]) -> list[str]:
         table = self._engine.pipeline.series
-        names = "\x1e\x1e".join([table.canonical(row).decode() for row in rows])
+        # No name has two separators in a row, so all are decoded in one go.
+        names = b"\x1e\x1e".join(table.canonicals(rows)).decode()
         return names.replace("\x1f", "=").split("\x1e\x1e")
 
-    def _dimensions(self, number: int) -> dict[str, int]:
+    def _dimensions(self, number: int, count: int) -> dict[str, int]:
+        """Return a metric's dimensions; worked out anew only while it is young."""
+        looked_at = min(count, _LOOKED_AT)
+        known = self._known.get(number)
+        if known is None or known[0] != looked_at:
+            self._known[number] = known = (looked_at, self._dimensions_of(number))
+        return known[1]
+
+    def _dimensions_of(self, number: int) -> dict[str, int]:
         table = self._engine.pipeline.series
         rows = np.flatnonzero(table.metric[: len(table)] == number)[:_LOOKED_AT]
         values: dict[str, set[str]] = {}

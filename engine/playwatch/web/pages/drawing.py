@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from playwatch.web.pages.words import quantity, shown
+from playwatch.web.pages.words import filled, quantity, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -53,9 +53,7 @@ def timeline(bars: Sequence[Bar], from_at: int, until_at: int) -> Markup:
     parts = [_hours(from_at, until_at, height)]
     for number, row in enumerate(rows):
         top = number * _ROW
-        parts.append(
-            Markup('<text class="row" x="0" y="{}">{}</text>').format(top + 15, shown(row, 24))
-        )
+        parts.append(filled('<text class="row" x="0" y="{}">{}</text>', top + 15, shown(row, 24)))
         parts += [_bar(bar, top, from_at, until_at) for bar in bars if bar.row == row]
     return Markup(
         '<svg class="timeline" viewBox="0 0 {} {}" role="img" '
@@ -66,14 +64,18 @@ def timeline(bars: Sequence[Bar], from_at: int, until_at: int) -> Markup:
 def _bar(bar: Bar, top: int, from_at: int, until_at: int) -> Markup:
     left = _place(max(bar.start_at, from_at), from_at, until_at)
     right = max(_place(bar.end_at, from_at, until_at), left + 3)
-    shape = Markup('<rect x="{:.1f}" y="{}" width="{:.1f}" height="12" rx="2"/>').format(
-        left, top + 5, right - left
+    shape = filled(
+        '<rect x="{:.1f}" y="{}" width="{:.1f}" height="12" rx="2"/>', left, top + 5, right - left
     )
     if bar.is_open:
-        shape += Markup('<path d="M{0:.1f} {1}l8 8-8 8z"/>').format(right - 2, top + 3)
+        shape += filled('<path d="M{0:.1f} {1}l8 8-8 8z"/>', right - 2, top + 3)
     words = f"{bar.severity.word}, {'open' if bar.is_open else 'ended'}: {shown(bar.label, 200)}"
-    return Markup('<a href="{}" class="bar {}"><title>{}</title>{}</a>').format(
-        bar.address, bar.severity.word, words, shape
+    return filled(
+        '<a href="{}" class="bar {}"><title>{}</title>{}</a>',
+        bar.address,
+        bar.severity.word,
+        words,
+        shape,
     )
 
 
@@ -133,13 +135,13 @@ def sparkline(
         return height - 3 - (value - low) / span * (height - 6)
 
     lines = [
-        Markup('<line class="bound" x1="0" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
-            width, y=place(bound)
+        filled(
+            '<line class="bound" x1="0" x2="{0}" y1="{1:.1f}" y2="{1:.1f}"/>', width, place(bound)
         )
         for bound in limits
     ]
     if edges:
-        lines.insert(0, Markup('<path class="band" d="{}"/>').format(_area(band, place, across)))
+        lines.insert(0, filled('<path class="band" d="{}"/>', _area(band, place, across)))
     return Markup(
         '<svg class="spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">'
         '{2}<path d="{3}"/></svg>'
@@ -201,7 +203,8 @@ def plot(chart: Chart, unit: str = "") -> Markup:
     low, high = chart.levels()
     frame = Frame(chart.from_at, chart.until_at, low, high)
     parts = [
-        Markup('<rect class="shade" x="{:.1f}" y="8" width="{:.1f}" height="{}"/>').format(
+        filled(
+            '<rect class="shade" x="{:.1f}" y="8" width="{:.1f}" height="{}"/>',
             frame.x(one.start_at),
             max(frame.x(one.end_at) - frame.x(one.start_at), 2),
             _PLOT_HIGH - 32,
@@ -214,7 +217,7 @@ def plot(chart: Chart, unit: str = "") -> Markup:
     parts += [_level(frame, value, unit, "bound") for value in bounds]
     parts += [_moment(frame, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     pairs = zip(chart.times, chart.values, strict=True)
-    parts.append(Markup('<path class="line" d="{}"/>').format(_line(frame, pairs)))
+    parts.append(filled('<path class="line" d="{}"/>', _line(frame, pairs)))
     return Markup(
         '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
     ).format(_WIDE, _PLOT_HIGH, "The value over time, with its bound", Markup().join(parts))
@@ -226,9 +229,9 @@ def _normal(frame: Frame, band: Band) -> list[Markup]:
     for times, low, high in band.stretches():
         edge = [*zip(times, high, strict=True), *reversed([*zip(times, low, strict=True)])]
         outline = f"{_line(frame, edge)}Z"
-        parts.append(Markup('<path class="band" d="{}"/>').format(outline))
+        parts.append(filled('<path class="band" d="{}"/>', outline))
     pairs = zip(band.times, band.expected, strict=True)
-    parts.append(Markup('<path class="expected" d="{}"/>').format(_line(frame, pairs)))
+    parts.append(filled('<path class="expected" d="{}"/>', _line(frame, pairs)))
     return parts
 
 
@@ -254,7 +257,7 @@ def _moment(frame: Frame, share: float) -> Markup:
     at = frame.from_at + share * (frame.until_at - frame.from_at)
     said = datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S")
     x = min(max(frame.x(at), _PLOT_LEFT + 24), _WIDE - 34)
-    return Markup('<text x="{:.1f}" y="{}">{}</text>').format(x, _PLOT_HIGH - 6, said)
+    return filled('<text x="{:.1f}" y="{}">{}</text>', x, _PLOT_HIGH - 6, said)
 
 
 def _line(frame: Frame, pairs: Iterable[tuple[int, float]]) -> str:

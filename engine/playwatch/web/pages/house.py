@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from playwatch.runtime.series_index import SeriesIndex
 from playwatch.web.events import EventStream
 from playwatch.web.pages.channels import ChannelPages
 from playwatch.web.pages.charting import IncidentCharts
+from playwatch.web.pages.drawn import GIVES_WAY_S
 from playwatch.web.pages.incidents import IncidentPages
 from playwatch.web.pages.model import ModelPage
 from playwatch.web.pages.rules import RulePages
@@ -82,6 +84,7 @@ class Pages:
 
     async def run(self) -> None:
         """Keep what the pages show up to date, until cancelled."""
+        sys.setswitchinterval(GIVES_WAY_S)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.readings.run(), name="readings")
             tasks.create_task(self.news.run(), name="news")

@@ -14,6 +14,7 @@ from playwatch.web.authors import author_of
 from playwatch.web.documents import text_of
 from playwatch.web.pages.charting import answer
 from playwatch.web.pages.drawing import Bar, plot, timeline
+from playwatch.web.pages.drawn import drawn
 from playwatch.web.pages.site import Page, gone_through
 from playwatch.web.problems import ProblemError
 
@@ -91,7 +92,9 @@ class IncidentPages:
                 "severities": [one.word for one in reversed(Severity)],
                 "kinds": list(_KINDS),
                 "rules": [one.rule.name for one in self._readings.of_rules()],
-                "timeline": timeline(bars, now - _reach_ms(bars, now), now) if bars else "",
+                "timeline": await drawn(timeline, bars, now - _reach_ms(bars, now), now)
+                if bars
+                else "",
             },
         )
 

@@ -10,6 +10,7 @@ from playwatch.core.phases import Phase
 from playwatch.core.rules import Anomaly, Threshold
 from playwatch.web.documents import matcher_document
 from playwatch.web.pages.drawing import sparkline
+from playwatch.web.pages.drawn import drawn
 from playwatch.web.pages.site import Page
 from playwatch.web.problems import ProblemError
 
@@ -56,7 +57,7 @@ class RulePages:
                 "groups": one.groups,
                 "nearest": one.nearest,
                 "bounds": bounds_of(one.rule),
-                "spark": self._spark(one.rule, one.nearest),
+                "spark": await self._spark(one.rule, one.nearest),
             }
             for one in readings
             if not _waits(one)
@@ -71,21 +72,18 @@ class RulePages:
         if groups is None or standing is None:
             message = "there is no such rule"
             raise ProblemError(404, message, hint="the configuration may have changed")
-        sparks = self._sparks(standing.rule, groups)
+        sparks = await self._sparks(standing.rule, groups)
         rows = list(zip(groups, sparks, strict=True))
         return Page("rule.html.j2", name, {**_facts(standing), "rows": rows, "text": text})
 
-    def _spark(self, rule: Rule, reading: GroupReading | None) -> Markup | str:
-        return self._sparks(rule, [reading])[0] if reading else ""
+    async def _spark(self, rule: Rule, reading: GroupReading | None) -> Markup | str:
+        return (await self._sparks(rule, [reading]))[0] if reading else ""
 
-    def _sparks(self, rule: Rule, readings: Sequence[GroupReading]) -> list[Markup]:
+    async def _sparks(self, rule: Rule, readings: Sequence[GroupReading]) -> list[Markup]:
         """Return a small picture of the last minutes of each group."""
-        groups = [one.group for one in readings]
-        if isinstance(rule.condition, Anomaly):
-            trails = [self._readings.trails.of_group(rule.name, group) for group in groups]
-            return [_of_intervals(trail) for trail in trails]
-        traces = self._readings.traces(rule.name, groups, _SPARKS)
-        return [sparkline(values, limits_of(rule)) for _, values in traces]
+        traces = self._readings.traces(rule.name, [one.group for one in readings], _SPARKS)
+        limits = limits_of(rule)
+        return await drawn(lambda: [sparkline(values, limits) for _, values in traces])
 
 
 def _of_intervals(trail: Trail) -> Markup:

@@ -17,6 +17,7 @@ from playwatch.web.callers import Role, caller_of
 from playwatch.web.headers import CHART_POLICY
 from playwatch.web.nav import NAV
 from playwatch.web.pages.charting import SCRIPT_PATH, script
+from playwatch.web.pages.drawn import drawn
 from playwatch.web.pages.sharing import SharedPages
 from playwatch.web.pages.words import FILTERS
 from playwatch.web.problems import ProblemError
@@ -169,9 +170,9 @@ class Site:
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path)
             found = problem(500, f"internal error: {type(error).__name__}")
-        return self._rendered(request, found) if isinstance(found, Page) else found
+        return await self._rendered(request, found) if isinstance(found, Page) else found
 
-    def _rendered(self, request: web.Request, page: Page) -> web.Response:
+    async def _rendered(self, request: web.Request, page: Page) -> web.Response:
         is_live, caller = LIVE in request.headers, caller_of(request)
         frame = {
             "root": root_of(request),
@@ -189,7 +190,8 @@ class Site:
             "complaints": self._weather.complaints(),
             "publish": _publish(self._weather.broker()),
         }
-        text = self._templates.get_template(page.template).render({**frame, **page.facts})
+        template = self._templates.get_template(page.template)
+        text = await drawn(template.render, {**frame, **page.facts})
         headers = {"Content-Security-Policy": CHART_POLICY} if page.has_chart else None
         return web.Response(
             text=text, content_type="text/html", status=page.status, headers=headers

@@ -11,7 +11,7 @@ from playwatch.web.pages.site import Page
 from playwatch.web.pages.words import NOTHING, lasted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from aiohttp import web
@@ -58,20 +58,20 @@ class StatusPage:
         """Show how the engine is."""
         del request
         now = self._clock.wall_ms()
-        received = sum(self._counts("playwatch_samples_received_total").values())
+        told = Counted(self._telemetry.counts())
         metrics = self._index.metrics()
-        gaps = self._counts("playwatch_sequence_gaps_total")
+        gaps = told.by_label("playwatch_sequence_gaps_total")
         newest = max((one.newest_at for one in metrics), default=None)
         tiles = [
-            ("samples received", f"{received:,.0f}"),
+            ("samples received", f"{told.sum('playwatch_samples_received_total'):,.0f}"),
             ("series", f"{sum(one.series for one in metrics):,}"),
             (
                 "newest sample",
                 NOTHING if newest is None else f"{max(now - newest, 0) / 1000:,.1f} s old",
             ),
-            ("messages waiting", f"{self._sum('playwatch_queue_length'):,.0f}"),
-            ("late", f"{self._count('playwatch_samples_late_total'):,.0f}"),
-            ("repeated", f"{self._count('playwatch_samples_repeated_total'):,.0f}"),
+            ("messages waiting", f"{told.sum('playwatch_queue_length'):,.0f}"),
+            ("late", f"{told.sum('playwatch_samples_late_total'):,.0f}"),
+            ("repeated", f"{told.sum('playwatch_samples_repeated_total'):,.0f}"),
             ("missing", f"{sum(gaps.values()):,.0f}"),
         ]
         return Page(
@@ -84,15 +84,15 @@ class StatusPage:
                 "tiles": tiles,
                 "sources": self._sources,
                 "gaps": {name: count for name, count in list(gaps.items())[:_GAPS] if count},
-                "rejected": self._counts("playwatch_samples_rejected_total"),
-                "dropped": self._sum("playwatch_messages_dropped_total"),
-                "facts": self._facts(now),
+                "rejected": told.by_label("playwatch_samples_rejected_total"),
+                "dropped": told.sum("playwatch_messages_dropped_total"),
+                "facts": self._facts(now, told),
             },
         )
 
-    def _facts(self, now: int) -> list[tuple[str, str]]:
-        reloaded = self._count("playwatch_config_last_reload_success_timestamp_seconds")
-        is_current = self._count("playwatch_config_last_reload_successful")
+    def _facts(self, now: int, told: Counted) -> list[tuple[str, str]]:
+        reloaded = told.sum("playwatch_config_last_reload_success_timestamp_seconds")
+        is_current = told.sum("playwatch_config_last_reload_successful")
         since = f"{lasted(now - 1000 * reloaded)} ago"
         return [
             ("Playwatch", __version__),
@@ -107,21 +107,20 @@ class StatusPage:
             ("system", f"{platform.system()} {platform.release()}"),
         ]
 
-    def _count(self, name: str) -> float:
-        return self._telemetry.registry.get_sample_value(name) or 0.0
 
-    def _sum(self, name: str) -> float:
-        return sum(self._counts(name).values())
+class Counted:
+    """What the engine counts of itself at one moment."""
 
-    def _counts(self, name: str) -> dict[str, float]:
+    def __init__(self, counts: Mapping[str, Mapping[str, float]]) -> None:
+        self._counts = counts
+
+    def by_label(self, name: str) -> dict[str, float]:
         """Return a counter by the values of its labels, the greatest first."""
-        found = {
-            " ".join(sample.labels.values()): sample.value
-            for family in self._telemetry.registry.collect()
-            for sample in family.samples
-            if sample.name == name
-        }
-        return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+        return dict(sorted(self._counts.get(name, {}).items(), key=lambda pair: -pair[1]))
+
+    def sum(self, name: str) -> float:
+        """Return a counter over all of its labels; 0 where there is none."""
+        return sum(self._counts.get(name, {}).values())
 
 
 def _version(library: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, LiteralString
 from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup, escape
@@ -31,6 +31,18 @@ _HIDDEN: Final = re.compile(
 _THOUSAND: Final = 1000
 
 
+def filled(template: LiteralString, *values: object) -> Markup:
+    """Return a template of ours with values in its ``{}``, all but numbers escaped.
+
+    Notes
+    -----
+    Does what `Markup.format` does in a tenth of the time, and a page has a
+    thousand of these.
+    """
+    safe = [one if isinstance(one, (int, float)) else escape(one) for one in values]
+    return Markup(template.format(*safe))  # noqa: S704 - a literal, and nothing else unescaped
+
+
 def shown(text: object, limit: int = TEXT_LIMIT) -> str:
     """Return a text in which everything can be seen, of at most so many characters.
 
@@ -50,15 +62,17 @@ def name(text: object, limit: int = NAME_LIMIT) -> Markup:
     whole = shown(text)
     cut = shortened(whole, limit)
     if cut == whole:
-        return Markup("<bdi>{}</bdi>").format(whole)
-    return Markup('<bdi title="{}">{}</bdi>').format(shortened(whole, 1000), cut)
+        return filled("<bdi>{}</bdi>", whole)
+    return filled('<bdi title="{}">{}</bdi>', shortened(whole, 1000), cut)
 
 
 def group(breakdowns: Iterable[tuple[str, str]], limit: int = NAME_LIMIT) -> Markup:
     """Return a group as elements, a pair each: ``country = DE``."""
     pairs = [
-        Markup('<span class="pair"><span class="key">{}</span>&#8202;=&#8202;{}</span>').format(
-            name(key, limit), name(value or "(none)", limit)
+        filled(
+            '<span class="pair"><span class="key">{}</span>&#8202;=&#8202;{}</span>',
+            name(key, limit),
+            name(value or "(none)", limit),
         )
         for key, value in breakdowns
     ]
@@ -73,8 +87,10 @@ def clock(at: int | None) -> Markup:
         moment = datetime.fromtimestamp(at / 1000, UTC)
     except (OverflowError, ValueError, OSError):
         return escape(at)
-    return Markup('<time datetime="{}">{}</time>').format(
-        moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%-d %b %H:%M:%S")
+    return filled(
+        '<time datetime="{}">{}</time>',
+        moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        moment.strftime("%-d %b %H:%M:%S"),
     )
 
 
