@@ -5,6 +5,10 @@ through the detector as it is, and twice with injected incidents; ``group`` lend
 metrics as background for injected ones, since its labels name no metric. What passes the
 detector's gate is a row. An incident counts as one however long it lasts, and so does a
 false alarm, so that no series rules. Folds hold whole families of series.
+
+A page is decided by the strangest interval of a run, not by the run's average. So a first
+forest picks the few rows of each run that it finds strangest, and the forest that ships is
+grown on those. Each fold picks for itself, by a forest that never saw what it will judge.
 """
 
 from __future__ import annotations
@@ -47,6 +51,8 @@ INCIDENTS = 0.3
 LARGEST = 60.0
 """Most that one series may weigh."""
 FIRST_ROWS = 20
+STRANGEST = {True: 1, False: 5}
+"""Rows of an incident, and of a false alarm, that the second forest is grown on."""
 WIDE_ROWS = 3
 """Of a label as wide as those of nab, only the strangest rows are called an incident."""
 GROUP_EVERY = 3
@@ -71,11 +77,13 @@ class Notebook:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What one series teaches: rows, whether they are incidents, and their weights."""
+    """What one series teaches: rows, the runs they belong to, what those are and weigh."""
 
     series: str
     fold: int
+    share: float
     table: Table
+    run: NDArray[np.int64]
     is_incident: NDArray[np.bool_]
     weight: NDArray[np.float64]
 
@@ -121,32 +129,59 @@ def family_of(series: Series) -> str:
 
 def select(
     series: Series, mark: NDArray[np.int8], rows: NDArray[np.int64], table: Table, *, is_wide: bool
-) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return which odd rows to learn from, whether they are incidents, and their weights."""
+) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return which odd rows to learn from, their runs, and whether they are incidents."""
     half = series.time_s[0] + (series.eval_from - series.time_s[0]) / 2
     first = int(np.searchsorted(series.time_s, half))
-    chosen, is_incident, weight = [], [], []
     edges = np.flatnonzero(np.diff(np.concatenate(([0], (mark > 0).astype(np.int8), [0]))))
     near = mark != 0
+    incidents = []
     for begin, end in edges.reshape(-1, 2):
         near[max(0, begin - 3) : end + 5] = True
         part = np.flatnonzero((rows >= max(begin, first)) & (rows < end))
         fresh = table[part, FEATURES.index("rarity_fresh")]
-        part = (
+        incidents.append(
             part[np.argsort(-fresh)[:WIDE_ROWS]]
             if is_wide
             else part[rows[part] < begin + FIRST_ROWS]
         )
-        chosen.append(part)
-        is_incident.append(np.ones(len(part), np.bool_))
-        weight.append(np.full(len(part), 1 / np.sqrt(max(len(part), 1))))
     quiet = np.flatnonzero((rows >= first) & ~near[rows])
-    for part in np.split(quiet, np.flatnonzero(np.diff(rows[quiet]) > 10) + 1):  # noqa: PLR2004
-        part = part[:FIRST_ROWS]  # noqa: PLW2901 - the start of an alarm is what counts
-        chosen.append(part)
-        is_incident.append(np.zeros(len(part), np.bool_))
-        weight.append(np.full(len(part), 1 / np.sqrt(max(len(part), 1))))
-    return np.concatenate(chosen), np.concatenate(is_incident), np.concatenate(weight)
+    cuts = np.flatnonzero(np.diff(rows[quiet]) > 10) + 1  # noqa: PLR2004 - another false alarm
+    # Of a false alarm its start is what counts.
+    runs = [*incidents, *(part[:FIRST_ROWS] for part in np.split(quiet, cuts))]
+    sizes = [len(part) for part in runs]
+    run = np.repeat(np.arange(len(runs)), sizes)
+    return np.concatenate(runs), run, run < len(incidents)
+
+
+def weighed(one: Material, power: float) -> Material:
+    """Return the material with weights: of a run of ``n`` rows ``n ** -power`` for each row.
+
+    Parameters
+    ----------
+    power
+        1 counts every run alike, 0.5 the longer ones a little more.
+    """
+    weight = (one.share * np.bincount(one.run)[one.run] ** -power).astype(np.float64)
+    weight *= min(1.0, LARGEST / max(float(weight.sum()), 1e-9))
+    return replace(one, weight=weight)
+
+
+def strangest(one: Material, odds: NDArray[np.float32]) -> Material:
+    """Return the rows of each run with the highest log-odds, every run counting as one."""
+    order = np.lexsort((-odds, one.run))
+    starts = np.flatnonzero(np.diff(one.run[order], prepend=-1))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    keep = rank < np.where(one.is_incident, STRANGEST[True], STRANGEST[False])
+    some = replace(
+        one,
+        table=one.table[keep],
+        run=one.run[keep],
+        is_incident=one.is_incident[keep],
+        weight=one.weight[keep],
+    )
+    return weighed(some, 1.0)
 
 
 def gather(data: Path, seed: int) -> list[Material]:
@@ -176,16 +211,22 @@ def gather(data: Path, seed: int) -> list[Material]:
             continue
         one = column.series
         is_wide = one.dataset == "nab" and share == 1.0
-        chosen, is_incident, weight = select(one, mark, rows, table, is_wide=is_wide)
-        weight *= WEIGHT[one.dataset] * share
-        weight *= min(1.0, LARGEST / max(weight.sum(), 1e-9))
+        chosen, run, is_incident = select(one, mark, rows, table, is_wide=is_wide)
         fold = int(deal[families.index(family_of(one))])
-        material.append(Material(one.key, fold, table[chosen], is_incident, weight))
+        share *= WEIGHT[one.dataset]  # noqa: PLW2901 - of the whole
+        taught = Material(one.key, fold, share, table[chosen], run, is_incident, np.empty(len(run)))
+        material.append(weighed(taught, 0.5))
     return material
 
 
 def train(material: Sequence[Material], seed: int) -> Forest:
-    """Return a forest of some series."""
+    """Return a forest of some series, grown on what a first one found strangest."""
+    first = grown(material, seed)
+    return grown([strangest(one, first.log_odds(one.table)) for one in material], seed)
+
+
+def grown(material: Sequence[Material], seed: int) -> Forest:
+    """Return a forest of all rows."""
     table = np.concatenate([one.table for one in material])
     is_incident = np.concatenate([one.is_incident for one in material])
     weight = np.concatenate([one.weight for one in material])
@@ -239,6 +280,7 @@ def main() -> int:
         "incident_rows": sum(int(one.is_incident.sum()) for one in material),
         "injected_copies": COPIES,
         "injected_weight": INJECTED,
+        "strangest_rows": {"incident": STRANGEST[True], "false alarm": STRANGEST[False]},
         "folds": FOLDS,
         "seed": asked.seed,
         "parameters": dict(PARAMETERS),

@@ -5,7 +5,8 @@ ends when the surprise stayed low for half an hour, and then counts at every hei
 its peak reached. Counts are forgotten with a half-life of ten days.
 
 The same holds for verdicts: a group that was found strange yesterday has to be stranger
-today. Each strong verdict of the last days makes the next one count for less.
+today. Each strong verdict of the last days makes the next one count for less. That is
+for scores by the tails alone: the learned stage is shown the counts and weighs them itself.
 """
 
 from __future__ import annotations

@@ -182,7 +182,9 @@ class SeasonalDetector:
         judged = known & ~strange
         score = self._score(memory, chunk, found, rarities)
         score[~judged | ~self._is_worse(found.agreed)] = 0
-        raw, score = score, self._habituation.tired(memory, score)
+        raw = score
+        if self._jury is None:
+            score = self._habituation.tired(memory, score)
         findings.score[part] = score
         evidence = np.where(score > 0, self._speaks, Evidence.NONE)
         evidence[strange] = Evidence.OTHER_UNIT
