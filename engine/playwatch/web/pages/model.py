@@ -10,8 +10,13 @@ from playwatch.config.anomalies import AUTOMATIC
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import AlertType
 from playwatch.web.pages.site import Page
+from playwatch_models.classes import MetricClass
+from playwatch_models.detector import Evidence
+from playwatch_models.registry import shipped_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
 
     from playwatch.core.learned import LearnedWatch
@@ -53,7 +58,16 @@ class ModelPage:
             if not _waits(watch)
         ]
         waiting = [watch.rule.metric for watch in watches if _waits(watch)]
-        return Page("model.html.j2", "Model", {"rows": rows, "waiting": waiting})
+        facts = {"rows": rows, "waiting": waiting, "trained_on": _trained_on(watches)}
+        return Page("model.html.j2", "Model", facts)
+
+
+def _trained_on(watches: Sequence[LearnedWatch]) -> int:
+    """Return how many series the forest at work was trained on; 0 where none is at work."""
+    if all(watch.kind is MetricClass.RATIO for watch in watches):
+        return 0
+    model = shipped_model()
+    return 0 if model is None else len(model.fold_of)
 
 
 def _waits(watch: LearnedWatch) -> bool:
@@ -64,14 +78,19 @@ def _waits(watch: LearnedWatch) -> bool:
 def _seen(watch: LearnedWatch) -> dict[str, object]:
     """Return what a learned rule has seen of its groups."""
     count = len(watch.groups)
-    intervals = watch.facts.intervals[:count]
+    intervals, evidence = watch.facts.intervals[:count], watch.facts.evidence[:count]
+    is_heard = intervals > 0
+    few = int(((evidence == Evidence.FEW_VIEWS) & is_heard).sum())
+    learning = int(((evidence == Evidence.LEARNING) | ~is_heard).sum())
     per_day = _DAY_S / watch.rule.window_s
     return {
         "rule": watch.rule,
         "groups": count,
         "typical": float(np.median(intervals)) if count else 0.0,
         "days": float(intervals.max()) / per_day if count else 0.0,
-        "young": int((intervals < per_day).sum()),
+        "judged": count - few - learning,
+        "learning": learning,
+        "few": few,
         "budget_per_week": watch.condition.budget_per_week,
         "pool": watch.condition.pool,
         "level": watch.level,
