@@ -114,6 +114,18 @@ class Telemetry:
             ["source"],
             registry=registry,
         )
+        self.queue_bytes = Gauge(
+            "playwatch_queue_bytes",
+            "Size of the messages that have arrived and wait to be read.",
+            ["source"],
+            registry=registry,
+        )
+        self.reading_paused = Counter(
+            "playwatch_reading_paused_total",
+            "How often a source was not read, because the messages that wait take too much memory.",
+            ["source"],
+            registry=registry,
+        )
         self.queue_wait = Gauge(
             "playwatch_queue_wait_seconds",
             "How long the oldest message of the last read had waited to be read.",

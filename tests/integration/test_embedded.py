@@ -10,7 +10,9 @@ import pytest
 
 from playwatch.config.schema import MqttSettings
 from playwatch.errors import ListenError
+from playwatch.ingest.acknowledgements import Acknowledgements
 from playwatch.ingest.embedded import EmbeddedBroker
+from playwatch.ingest.packets import Published
 from playwatch.ingest.publish import Publisher, publish
 from tests.brokers import build, numbered, payloads, read, running
 from tests.fakes import HandClock
@@ -117,11 +119,11 @@ async def test_more_than_it_can_bear_is_warned_of_once(caplog: pytest.LogCapture
     clock = HandClock()
     settings = MqttSettings.model_validate({"embedded": True})
     source = build(settings, clock=clock)
-    source._resume(has_session=False)
+    source._resume(has_session=False, acknowledgements=Acknowledgements(lambda _: None))
     for _ in range(3):
-        for number in range(600):
-            source._receive("playwatch/samples/x", b"%d" % number, 0, is_retained=False)
+        one = Published(b"playwatch/samples/x", b"1", b"", is_retained=False)
         await clock.advance(1)
+        source._receive([one] * 600)
         await source.read()
 
     said = [record.message for record in caplog.records if "per second" in record.message]

@@ -6,6 +6,8 @@ import ssl as _ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from gmqtt.mqtt.package import Package
+
 class _Storage(Protocol):
     @property
     def is_empty(self) -> bool: ...
@@ -23,6 +25,8 @@ class _Protocol(asyncio.StreamReaderProtocol):
 class _Connection:
     _transport: asyncio.Transport
     _protocol: _Protocol
+    _last_data_in: float
+    def put_package(self, pkg: Package) -> None: ...
 
 class MQTTConnectError(Exception):
     message: str
@@ -43,13 +47,11 @@ class Client:
     reconnect_retries: int
     on_connect: Callable[[Client, int, int, dict[str, Any]], None]
     on_disconnect: Callable[..., None]
-    on_message: Callable[..., object]
     on_subscribe: Callable[[Client, int, tuple[int, ...], Any], None]
     def __init__(
         self,
         client_id: str | bytes,
         clean_session: bool = True,
-        optimistic_acknowledgement: bool = True,
         *,
         persistent_storage: _Storage | None = None,
         logger: logging.Logger | None = None,
@@ -57,6 +59,9 @@ class Client:
         receive_maximum: int = ...,
         topic_alias_maximum: int = 0,
     ) -> None: ...
+    async def _create_connection(
+        self, host: str, port: int, ssl: _ssl.SSLContext | bool, clean_session: bool, keepalive: int
+    ) -> _Connection: ...
     @property
     def is_connected(self) -> bool: ...
     def set_auth_credentials(self, username: str, password: str | None = None) -> None: ...

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from playwatch.ports import Arrivals, Message
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection
 
 LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -30,9 +29,10 @@ class Backlog:
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._messages: list[Message] = []
-        self._receipts: list[asyncio.Future[int]] = []
+        self._tickets: list[int] = []
         self._held_at: list[int] = []
-        self._bytes = 0
+        self._bytes = self._held_bytes = 0
+        self._settle: Callable[[Collection[int]], None] = _forget
 
     def __len__(self) -> int:
         """Return how many messages wait."""
@@ -45,51 +45,67 @@ class Backlog:
             return "backlog_messages"
         return "backlog_bytes" if self._bytes >= self._limit_bytes else ""
 
-    def add(self, message: Message, receipt: asyncio.Future[int] | None = None) -> bool:
+    @property
+    def is_heavy(self) -> bool:
+        """True when the payloads that may not be refused have reached the limit in bytes."""
+        return self._held_bytes >= self._limit_bytes
+
+    @property
+    def bytes(self) -> int:
+        """Return the size of the payloads that wait."""
+        return self._bytes
+
+    def begin(self, settle: Callable[[Collection[int]], None], *, sends_again: bool) -> None:
+        """Begin a connection: acknowledgements of the last one would reach nobody.
+
+        Parameters
+        ----------
+        settle
+            Acknowledges messages of the new connection by their tickets.
+        sends_again
+            True where the broker has kept what was not acknowledged; it is
+            dropped here then, for it comes once more.
+        """
+        self._settle = settle
+        if sends_again:
+            held = set(self._held_at)
+            self._messages = [one for at, one in enumerate(self._messages) if at not in held]
+            self._bytes = sum(len(message.payload) for message in self._messages)
+        self._tickets, self._held_at, self._held_bytes = [], [], 0
+
+    def add(self, message: Message, ticket: int | None = None) -> bool:
         """Append a message; return False when it had to be dropped.
 
         Parameters
         ----------
         message
             What arrived.
-        receipt
-            Resolved with 0 once the message has had its effect. A message with
-            a receipt is never dropped: its sender holds back the next ones
-            until it is acknowledged.
+        ticket
+            Settled once the message has had its effect. A message with a
+            ticket is never dropped: its sender holds back the next ones until
+            it is acknowledged.
         """
-        if receipt is None:
+        if ticket is None:
             if self.reached:
                 return False
         else:
             self._held_at.append(len(self._messages))
-            self._receipts.append(receipt)
+            self._tickets.append(ticket)
+            self._held_bytes += len(message.payload)
         self._messages.append(message)
         self._bytes += len(message.payload)
         return True
 
     def take(self) -> Arrivals:
         """Return everything that waits, in the order of its arrival."""
-        arrivals = Arrivals(self._messages, partial(_acknowledge, self._receipts))
-        self._clear()
+        arrivals = Arrivals(self._messages, partial(self._settle, self._tickets))
+        self._messages = []
+        self._tickets = []
+        self._held_at = []
+        self._bytes = self._held_bytes = 0
         return arrivals
 
-    def forget_held(self) -> None:
-        """Drop the messages with a receipt, because their sender will send them again."""
-        held = set(self._held_at)
-        kept = [message for at, message in enumerate(self._messages) if at not in held]
-        self._clear()
-        self._messages = kept
-        self._bytes = sum(len(message.payload) for message in kept)
 
-    def _clear(self) -> None:
-        self._messages = []
-        self._receipts = []
-        self._held_at = []
-        self._bytes = 0
-
-
-def _acknowledge(receipts: Sequence[asyncio.Future[int]]) -> None:
-    """Resolve the receipts that are still open."""
-    for receipt in receipts:
-        if not receipt.done():
-            receipt.set_result(0)
+def _forget(tickets: Collection[int]) -> None:
+    """Acknowledge nothing: there is no connection."""
+    del tickets

@@ -15,15 +15,15 @@ import gmqtt
 
 from playwatch.errors import BrokerError
 from playwatch.ingest import reasons
-from playwatch.ingest.joined import JoinedWrites
 from playwatch.ingest.outgoing import Outgoing
-from playwatch.ingest.receiver import Receiver
+from playwatch.ingest.reader import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from playwatch.ingest.acknowledgements import Acknowledgements
     from playwatch.ingest.endpoint import Endpoint
-    from playwatch.ingest.receiver import Receive
+    from playwatch.ingest.reader import Receive
 
 REFUSED = 0x80
 _VERSIONS = {"5": 5, "3.1.1": 4}
@@ -45,14 +45,13 @@ class Connection:
         The broker.
     client_id
         Our name there. A broker lets only one connection bear it.
-    on_message
-        Called for each message with topic (bytes when it is not UTF-8),
-        payload, QoS and whether it is retained. A message of QoS 1 is
-        acknowledged when the future it returns gets its result; a future that
-        is dropped acknowledges nothing.
+    on_messages
+        Called with the messages that one read of the socket brought. Those of
+        QoS 1 want to be acknowledged.
     on_session
         Called when the broker has accepted us, before any message of this
-        connection, with True when it kept a session.
+        connection, with True when it kept a session, and what acknowledges
+        the messages.
     session_expiry_s
         How long the broker keeps a session after a loss; None for no session.
         MQTT 3.1.1 leaves the time to the broker.
@@ -65,8 +64,8 @@ class Connection:
         endpoint: Endpoint,
         client_id: str,
         *,
-        on_message: Receive | None = None,
-        on_session: Callable[[bool], None] | None = None,
+        on_messages: Receive | None = None,
+        on_session: Callable[[bool, Acknowledgements], None] | None = None,
         session_expiry_s: float | None = None,
         receive_maximum: int | None = None,
     ) -> None:
@@ -75,7 +74,6 @@ class Connection:
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self._granted: asyncio.Future[tuple[int, ...]] = self._loop.create_future()
         self._on_session = on_session
-        self._writer: asyncio.StreamWriter | None = None
         self._outgoing = Outgoing()
         self.is_taken_over = False
         self.peer_receive_maximum = 0xFFFF
@@ -85,10 +83,11 @@ class Connection:
         if receive_maximum is not None:
             properties["receive_maximum"] = min(receive_maximum, 0xFFFF)
         # Bytes, because gmqtt counts a text's characters where its length on the wire belongs.
-        self._client = client = gmqtt.Client(
+        self._client = client = Client(
             client_id.encode(),
+            receive=on_messages,
+            has_properties=endpoint.protocol == "5",
             clean_session=session_expiry_s is None,
-            optimistic_acknowledgement=False,
             persistent_storage=self._outgoing,
             logger=_QUIET,
             **properties,
@@ -97,8 +96,6 @@ class Connection:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
-        if on_message is not None:
-            client.on_message = Receiver(on_message)
         if endpoint.username is not None:
             client.set_auth_credentials(endpoint.username, endpoint.password)
 
@@ -123,17 +120,16 @@ class Connection:
             raise BrokerError(message) from error
         except OSError as error:
             raise BrokerError(self._endpoint.cause(error)) from error
-        self._take_over_writing()
 
-    def _take_over_writing(self) -> None:
-        """Join small writes and learn when to wait: gmqtt does neither."""
-        connection = self._client._connection  # noqa: SLF001 - the only way to its transport
-        if connection is None:
-            return
-        transport, protocol = connection._transport, connection._protocol  # noqa: SLF001
-        self._writer = asyncio.StreamWriter(transport, protocol, None, self._loop)
-        joined = JoinedWrites(transport)
-        connection._transport = protocol._transport = joined  # noqa: SLF001
+    def pause(self) -> None:
+        """Read no messages for now."""
+        if self._client.reader is not None:
+            self._client.reader.pause()
+
+    def resume(self) -> None:
+        """Read messages again."""
+        if self._client.reader is not None:
+            self._client.reader.resume()
 
     async def _connect(self) -> None:
         endpoint = self._endpoint
@@ -152,7 +148,7 @@ class Connection:
             # A refusal closes the connection too; gmqtt reports it a few turns later.
             await asyncio.wait({connecting}, timeout=0.1)
             if not connecting.done():
-                message = "the broker closed the connection without an answer"
+                message = self._fault or "the broker closed the connection without an answer"
                 if endpoint.protocol == "5":
                     message += "; if it does not speak MQTT 5, set mqtt.protocol to 3.1.1"
                 raise BrokerError(message)
@@ -195,6 +191,8 @@ class Connection:
             # what it had to send is sent.
             if not self._lost.done() and not self._client.is_connected:
                 return "the connection was lost: the broker is silent"
+            if self._client.reader is not None and self._client.reader.is_paused:
+                self._client.reader.excuse()
         return self._lost.result()
 
     def publish(self, topic: str, payload: bytes, qos: int) -> None:
@@ -223,7 +221,7 @@ class Connection:
             except BrokerError:
                 if self._lost.done() or self._outgoing.count == before:
                     raise
-        writer = self._writer
+        writer = self._client.writer
         if writer is None or writer.transport.get_write_buffer_size() < _WRITE_BUFFER_BYTES:
             return
         try:
@@ -273,18 +271,23 @@ class Connection:
         limits = properties.get("receive_maximum")
         if isinstance(limits, list):
             self.peer_receive_maximum = limits[0]
-        if self._on_session is not None:
-            self._on_session(bool(flags))
+        if self._on_session is not None and self._client.reader is not None:
+            self._on_session(bool(flags), self._client.reader.acknowledgements)
 
     def _disconnected(self, _client: gmqtt.Client, packet: object, _error: object = None) -> None:
         if self._lost.done():
             return
-        reason = "the connection was lost"
+        reason = self._fault or "the connection was lost"
         if isinstance(packet, bytes) and packet:
             self.is_taken_over = packet[0] == reasons.TAKEN_OVER
             named = reasons.DISCONNECTED.get(packet[0], f"reason {packet[0]:#x}")
             reason = f"the broker ended the connection: {named}"
         self._lost.set_result(reason)
+
+    @property
+    def _fault(self) -> str:
+        """Why we have ended the connection; empty while we have not."""
+        return self._client.reader.fault if self._client.reader is not None else ""
 
     def _subscribed(
         self, _client: gmqtt.Client, _mid: int, granted: tuple[int, ...], _properties: object

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from playwatch.errors import BrokerError
-from playwatch.ingest.backlog import Backlog
+from playwatch.ingest.backlog import LIMIT_BYTES, Backlog
 from playwatch.ingest.connection import REFUSED, Connection
 from playwatch.ingest.endpoint import Endpoint
 from playwatch.ingest.overload import Overload
@@ -17,8 +17,11 @@ from playwatch.ports import Arrivals, Message
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from playwatch.config.schema import MqttSettings
+    from playwatch.ingest.acknowledgements import Acknowledgements
+    from playwatch.ingest.packets import Published
     from playwatch.ports import Clock
     from playwatch.telemetry import Telemetry
 
@@ -38,7 +41,8 @@ class MqttSource:
 
     A message of QoS 1 is acknowledged when its `Arrivals` are; until then the
     broker keeps it and sends it again on the next connection. A message of
-    QoS 0 is dropped and counted when the backlog is full.
+    QoS 0 is dropped and counted when the backlog is full. When the payloads of
+    QoS 1 that wait reach a limit, the socket is not read until they are taken.
 
     Parameters
     ----------
@@ -61,6 +65,8 @@ class MqttSource:
     rate_warning
         Warn above so many messages per second; None for never. By default
         what our own embedded broker can bear.
+    backlog_bytes
+        How many bytes of messages may wait before the socket is not read.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class MqttSource:
         backoff_s: tuple[float, float] = BACKOFF_S,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         rate_warning: float | None = None,
+        backlog_bytes: int = LIMIT_BYTES,
     ) -> None:
         self._settings = settings
         self._endpoint = Endpoint.of(settings)
@@ -91,13 +98,16 @@ class MqttSource:
         self._retained = telemetry.messages_retained.labels(self.name)
         self._connected = telemetry.connected.labels(self.name)
 
-        self._backlog = Backlog(settings.backlog)
+        self._backlog = Backlog(settings.backlog, backlog_bytes)
         telemetry.queue_length.labels(self.name).set_function(lambda: len(self._backlog))
+        telemetry.queue_bytes.labels(self.name).set_function(lambda: self._backlog.bytes)
+        self._paused = telemetry.reading_paused.labels(self.name)
         self._arrived = asyncio.Event()
-        self._fresh = 0
         self._oldest_ms = 0
-        self._codecs: dict[str | bytes, str | None] = {}
-        self._acknowledged: asyncio.Future[int] | None = None
+        self._topics: dict[bytes, tuple[str, str | None]] = {}
+        self._acknowledgements: Acknowledgements | None = None
+        self._connection: Connection | None = None
+        self._is_paused = False
         self._is_subscribed = False
         self._knows_stray = False
         self._trouble = ""
@@ -123,9 +133,12 @@ class MqttSource:
         while not len(self._backlog):
             self._arrived.clear()
             await self._arrived.wait()
-        self._flush()
         self._overload.read(self._clock.monotonic_ms() - self._oldest_ms)
-        return self._backlog.take()
+        arrivals = self._backlog.take()
+        if self._is_paused and self._connection is not None:
+            self._is_paused = False
+            self._connection.resume()
+        return arrivals
 
     async def run(self) -> None:
         """Stay connected until cancelled; outlive every failure of the broker."""
@@ -149,10 +162,10 @@ class MqttSource:
 
     async def _live(self) -> str:
         """Connect, subscribe, and return why the connection ended."""
-        connection = Connection(
+        connection = self._connection = Connection(
             self._endpoint,
             self._client_id,
-            on_message=self._receive,
+            on_messages=self._receive,
             on_session=self._resume,
             session_expiry_s=self._settings.session_expiry_s,
             receive_maximum=self._settings.backlog,
@@ -165,6 +178,7 @@ class MqttSource:
             reason = await connection.lost()
         finally:
             self._set_subscribed(state=False)
+            self._is_paused = False
             await connection.close()
         if connection.is_taken_over:
             return f"another client connected with our client id {self._client_id!r}"
@@ -193,61 +207,44 @@ class MqttSource:
             except TimeoutError:
                 continue
 
-    def _resume(self, has_session: bool) -> None:  # noqa: FBT001 - called by position
+    def _resume(self, has_session: bool, acknowledgements: Acknowledgements) -> None:  # noqa: FBT001 - called by position
         """Begin a connection: what the broker kept, it sends again."""
-        self._acknowledged = asyncio.get_running_loop().create_future()
-        self._acknowledged.set_result(0)
+        self._acknowledgements = acknowledgements
+        self._backlog.begin(acknowledgements.settle, sends_again=has_session)
         self._knows_stray = False
-        if has_session:
-            self._backlog.forget_held()
 
-    def _receive(
-        self,
-        topic: str | bytes,
-        payload: bytes,
-        qos: int,
-        is_retained: bool,  # noqa: FBT001 - called by position
-    ) -> asyncio.Future[int]:
-        """Take one message in; the result acknowledges it."""
-        acknowledged = self._acknowledged
-        assert acknowledged is not None  # noqa: S101 - set before the first message
-        self._fresh += 1
-        if self._fresh == 1:
-            if not len(self._backlog):
-                self._oldest_ms = self._clock.monotonic_ms()
-            acknowledged.get_loop().call_soon(self._flush)
-        if is_retained:
-            self._retained.inc()
-            return acknowledged
-        try:
-            codec = self._codecs[topic]
-        except KeyError:
-            codec = self._learn(topic)
-        if codec is None:
-            return acknowledged
-        if isinstance(topic, bytes):
-            topic = topic.decode("utf-8", "backslashreplace")
-        message = Message(topic, payload, codec)
-        if qos == 0:
-            if not self._backlog.add(message):
-                self._overload.drop(self._backlog.reached, len(self._backlog))
-            return acknowledged
-        receipt = acknowledged.get_loop().create_future()
-        self._backlog.add(message, receipt)
-        return receipt
+    def _receive(self, published: Sequence[Published]) -> None:
+        """Take in what one read of the socket brought."""
+        backlog, topics, waiting = self._backlog, self._topics, self._acknowledgements
+        assert waiting is not None  # noqa: S101 - set before the first message
+        if not len(backlog):
+            self._oldest_ms = self._clock.monotonic_ms()
+        ignored: list[int] = []
+        for name, payload, packet_id, is_retained in published:
+            ticket = waiting.expect(packet_id) if packet_id else None
+            known = topics.get(name) or self._learn(name)
+            topic, codec = known
+            if is_retained or codec is None:
+                self._retained.inc(is_retained)
+                if ticket is not None:
+                    ignored.append(ticket)
+            elif not backlog.add(Message(topic, payload, codec), ticket):
+                self._overload.drop(backlog.reached, len(backlog))
+        waiting.settle(ignored)
+        self._received.inc(len(published))
+        self._rate.add(len(published))
+        if backlog.is_heavy and not self._is_paused and self._connection is not None:
+            self._is_paused = True
+            self._paused.inc()
+            self._connection.pause()
+        if len(backlog):
+            self._arrived.set()
 
-    def _flush(self) -> None:
-        """End a read: count what it brought and let it be taken."""
-        self._received.inc(self._fresh)
-        self._rate.add(self._fresh)
-        self._fresh = 0
-        self._arrived.set()
-
-    def _learn(self, topic: str | bytes) -> str | None:
+    def _learn(self, name: bytes) -> tuple[str, str | None]:
         """Find the codec of a topic seen for the first time; None when nobody asked for it."""
-        named = topic.decode("utf-8", "backslashreplace") if isinstance(topic, bytes) else topic
+        topic = name.decode("utf-8", "backslashreplace")
         codec = next(
-            (asked.codec for asked in self._settings.subscriptions if matches(asked.topic, named)),
+            (asked.codec for asked in self._settings.subscriptions if matches(asked.topic, topic)),
             None,
         )
         if codec is None and not self._knows_stray:
@@ -256,13 +253,13 @@ class MqttSource:
                 "%s: messages arrive on %s, which no subscription asks for; the broker's session of"
                 " client id %r remembers an older configuration, they are ignored",
                 self.name,
-                named,
+                topic,
                 self._client_id,
             )
-        if len(self._codecs) >= _TOPICS_REMEMBERED:
-            self._codecs.clear()
-        self._codecs[topic] = codec
-        return codec
+        if len(self._topics) >= _TOPICS_REMEMBERED:
+            self._topics.clear()
+        self._topics[name] = topic, codec
+        return topic, codec
 
     def _set_subscribed(self, *, state: bool) -> None:
         self._is_subscribed = state

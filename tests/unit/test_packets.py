@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from playwatch.bench.wire import remaining_length
+from playwatch.errors import BrokerError
+from playwatch.ingest.packets import Packet, Packets, Published
+
+PINGRESP = b"\xd0\x00"
+
+
+def published(one: Published, *, properties: bytes | None) -> bytes:
+    """Return a message as a broker writes it; properties for MQTT 5."""
+    body = struct.pack(">H", len(one.topic)) + one.topic + one.packet_id
+    if properties is not None:
+        body += remaining_length(len(properties)) + properties
+    body += one.payload
+    first = 0x30 | (0x02 if one.packet_id else 0) | one.is_retained
+    return bytes((first,)) + remaining_length(len(body)) + body
+
+
+MESSAGES = st.builds(
+    Published,
+    topic=st.binary(min_size=1, max_size=9),
+    payload=st.binary(max_size=300),
+    packet_id=st.sampled_from([b"", b"\x00\x01", b"\xff\xff"]),
+    is_retained=st.booleans(),
+)
+PROPERTIES = st.one_of(st.none(), st.binary(max_size=200))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(MESSAGES, max_size=5), PROPERTIES, st.lists(st.integers(0, 3000), max_size=8))
+def test_messages_are_the_same_whatever_the_pieces_they_come_in(
+    messages: list[Published], properties: bytes | None, cuts: list[int]
+) -> None:
+    stream = b"".join(published(one, properties=properties) + PINGRESP for one in messages)
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    packets = Packets(has_properties=properties is not None)
+
+    found = [packet for low, high in pairwise(edges) for packet in packets.feed(stream[low:high])]
+
+    assert found == [each for one in messages for each in (one, Packet(0xD0, b""))]
+
+
+def test_a_large_message_is_put_together_from_single_bytes() -> None:
+    one = Published(b"t", bytes(20_000), b"\x00\x01", is_retained=False)
+    packets = Packets(has_properties=False)
+
+    found = [packets.feed(bytes((byte,))) for byte in published(one, properties=None)]
+
+    assert found[-1] == [one]
+    assert not any(found[:-1])
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.binary(max_size=40), max_size=5), st.booleans())
+def test_no_bytes_do_more_than_end_the_connection(
+    pieces: list[bytes],
+    has_properties: bool,  # noqa: FBT001 - drawn
+) -> None:
+    packets = Packets(has_properties=has_properties)
+    with suppress(BrokerError):
+        for piece in pieces:
+            packets.feed(piece)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(b"\x30\xff\xff\xff\xff\x01", id="a length of five bytes"),
+        pytest.param(b"\x30\x01\x00", id="no room for a topic"),
+        pytest.param(b"\x30\x04\x00\x09ab", id="a topic beyond the end"),
+        pytest.param(b"\x30\x03\x00\x00a", id="no topic"),
+        pytest.param(b"\x32\x04\x00\x01a\x00", id="half a packet id"),
+    ],
+)
+def test_a_broken_packet_is_said_to_be_no_mqtt(read: bytes) -> None:
+    with pytest.raises(BrokerError, match="not MQTT"):
+        Packets(has_properties=False).feed(read)
+
+
+@pytest.mark.parametrize("properties", [b"\x05abc", b"\xff\xff\xff\xff", b""])
+def test_properties_beyond_the_end_are_said_to_be_no_mqtt(properties: bytes) -> None:
+    body = b"\x00\x01t" + properties
+
+    with pytest.raises(BrokerError, match="not MQTT"):
+        Packets(has_properties=True).feed(b"\x30" + bytes((len(body),)) + body + PINGRESP)
+
+
+def test_a_message_of_qos_2_is_left_to_the_library() -> None:
+    body = b"\x00\x01t\x00\x01x"
+
+    assert Packets(has_properties=False).feed(b"\x34\x06" + body) == [Packet(0x34, body)]

@@ -1,0 +1,4 @@
+class Package:
+    cmd: int
+    data: bytes
+    def __init__(self, cmd: int, data: bytes) -> None: ...
