@@ -26,7 +26,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from playwatch.codecs import CODECS
-from playwatch.codecs.packed import encode
+from playwatch.codecs.packed_writer import encode
 from playwatch.core.intake import Intake
 from playwatch.core.metrics import Catalogue
 from playwatch.core.pipeline import Pipeline

@@ -104,7 +104,7 @@ class Telemetry:
         )
         self.messages_retained = Counter(
             "playwatch_messages_retained_total",
-            "Retained messages, which are ignored.",
+            "Retained messages: ignored, but for the keys of packed ones.",
             ["source"],
             registry=registry,
         )

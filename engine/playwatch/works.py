@@ -9,6 +9,7 @@ from playwatch.channels import open_channel
 from playwatch.config.anomalies import everything_watched
 from playwatch.config.routes import route_of, self_alert_route_of
 from playwatch.core.intake import Intake
+from playwatch.core.key_tables import KeyTables
 from playwatch.core.pipeline import Pipeline
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
@@ -101,6 +102,7 @@ class Works:
         )
         self._series = SeriesTable(settings.limits.series_per_metric)
         self._sequences = SequenceTracker()
+        self._tables = KeyTables()
         self._desk: EngineChannels | None = None
 
     def _open_former_channels(self) -> None:
@@ -275,6 +277,7 @@ class Works:
             catalogue,
             self._series,
             self._sequences,
+            tables=self._tables,
             max_age_s=limits.max_age_s,
             max_bytes=limits.max_payload_bytes,
         )

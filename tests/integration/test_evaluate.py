@@ -9,9 +9,11 @@ import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from playwatch.codecs import CODECS
+from playwatch.codecs.packed_writer import encode
 from playwatch.core.deliveries import Action, Changes
 from playwatch.core.incidents import Status
 from playwatch.core.intake import Intake
@@ -479,6 +481,27 @@ async def test_what_was_pending_at_a_snapshot_goes_on_after_a_restart(
 
     (incident,) = await incidents_in(store)
     assert incident.started_at == began_at
+
+
+async def test_keys_announced_before_a_snapshot_are_known_after_a_restart(
+    store: Store, clock: HandClock
+) -> None:
+    setting = Setting(store, clock)
+    keys = [(FAILURES, {"country": "SE"})]
+    async with setting.running():
+        setting.feed.bring(encode(keys, source="edge", table="t"), codec="packed")
+        await setting.feed.done()
+        await clock.advance(30)
+        await soon_stored(store)
+
+    again = Setting(store, clock)
+    async with again.running():
+        payload = encode(None, np.array([9.0]), views=100, source="edge", table="t")
+        again.feed.bring(payload, codec="packed")
+        await again.feed.done()
+
+    (incident,) = await incidents_in(store)
+    assert dict(incident.breakdowns) == {"country": "SE"}
 
 
 async def soon_stored(store: Store) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from playwatch.ingest.publish import publish
+from playwatch.ingest.publish import Publisher, publish
 from playwatch.telemetry import Telemetry
 from tests.brokers import (
     PROTOCOLS,
@@ -120,6 +120,22 @@ async def test_retained_messages_are_counted_and_ignored(
 
     assert payloads(messages) == [b"0"]
     assert 'playwatch_messages_retained_total{source="mqtt' in telemetry.exposition().decode()
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_retained_keys_of_packed_samples_come_with_each_connection(
+    tmp_path: Path, protocol: str, qos: int
+) -> None:
+    packed = {"topic": "playwatch/samples/#", "qos": qos, "codec": "packed"}
+    async with Mosquitto(tmp_path) as broker:
+        async with Publisher(broker.settings()) as publisher:
+            await publisher.publish("playwatch/samples/keys/edge", b"keys", qos=1, retain=True)
+        settings = broker.settings(protocol=protocol, subscriptions=[packed])
+        for _ in range(2):  # the broker's session outlives the first one
+            async with running(build(settings)) as source:
+                (message,) = await read(source, 1)
+                assert (message.payload, message.codec) == (b"keys", "packed_keys")
 
 
 async def test_a_full_backlog_drops_and_counts_qos_0_only(

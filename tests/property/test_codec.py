@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playwatch.codecs import CODECS
-from playwatch.core.intake import Intake, Intaken
+from playwatch.core.intake import Intake
 from playwatch.core.metrics import Catalogue
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
@@ -18,6 +18,8 @@ from playwatch.core.series import SeriesTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from playwatch.core.intaken import Intaken
 
 NOW = 1_800_000_000_000
 KEYS = ["playback_failure_percentage", "views", "video_startup_time", "rebuffer_score"]

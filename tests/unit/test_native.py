@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from playwatch.codecs import CODECS
 from playwatch.codecs.native import MAX_SAMPLES
-from playwatch.core.intake import Intake, Intaken
+from playwatch.core.intake import Intake
 from playwatch.core.metrics import Catalogue
 from playwatch.core.refusals import Reason
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
+
+if TYPE_CHECKING:
+    from playwatch.core.intaken import Intaken
 
 NOW = 1_800_000_000_000
 FAILURES = "playback_failure_percentage"

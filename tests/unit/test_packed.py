@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 
 from playwatch.codecs import CODECS, native
-from playwatch.codecs.packed import MAX_SAMPLES, encode
-from playwatch.core.intake import Intake, Intaken
+from playwatch.codecs.packed import MAX_SAMPLES
+from playwatch.codecs.packed_writer import encode
+from playwatch.core.intake import Intake
 from playwatch.core.metrics import Catalogue
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
+
+if TYPE_CHECKING:
+    from playwatch.core.intaken import Intaken
 
 NOW = 1_800_000_000_000
 FAILURES = "playback_failure_percentage"

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from playwatch.core.intake import Intaken
+from playwatch.core.intaken import Intaken
 from playwatch.core.refusals import Reason, Rejection
 from playwatch.core.samples import Instant, SampleBatch
 from playwatch.runtime.refused import LINES, PERIOD_S, RefusalLog

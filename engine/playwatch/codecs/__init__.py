@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 CODECS: Final[Mapping[str, Decode]] = {
     "native": native.decode,
     "packed": packed.decode,
+    "packed_keys": packed.decode_keys,
 }
 """By name in the configuration: puts a payload's samples into the intake.
 
 Called after `Intake.message`. No bytes make it raise; what it cannot read it
-refuses there, with a reason.
+refuses there, with a reason. ``packed_keys`` reads what a broker retained for
+subscriptions of ``packed``.
 """

@@ -15,28 +15,43 @@ For collectors that send many series at once. A payload is a map of
 ``views``
     int64, little-endian; or one integer for all; 1 where left out;
 ``source``, ``seq``
-    as in the native format.
+    as in the native format;
+``table``
+    a name of 1 to 64 characters that the source gives to these keys.
 
-Other fields are ignored. A publisher that sends the same keys in the same bytes
-each time costs next to nothing: the table is read once and then known by its
-bytes. `encode` writes the format.
+Other fields are ignored.
+
+Keys are most of a payload, and the same each time. So a source may name them
+once and speak of them by the name: a message with ``source``, ``table`` and
+``keys`` announces a table, with samples or without ``value``; a message with
+``source`` and ``table`` alone is about the keys announced last under that
+name. One that names a table never announced is refused (``unknown_table``).
+
+The engine keeps 1,024 tables over restarts, those used last; it may forget,
+and it may be new. So announce **retained**, on a topic of its own for each
+source below a packed subscription, such as ``playwatch/samples/keys/edge-1``:
+the broker then hands the table to every engine that subscribes. Announce again
+each minute; it costs next to nothing. Of a retained message only the keys are
+read. Give other keys another name, as `packed_writer.name_of` does: a message that is
+delivered late must not be about them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import msgspec
 import numpy as np
-from msgspec import Raw, Struct, msgpack
+from msgspec import Meta, Raw, Struct, msgpack
 
+from playwatch.codecs import packed_keys
 from playwatch.codecs.fields import Seq, Source, Views  # noqa: TC001 - msgspec reads them
+from playwatch.codecs.packed_keys import UNREADABLE, Faults
 from playwatch.core.intake import REFUSED
+from playwatch.core.key_tables import reason_of
 from playwatch.core.refusals import Reason, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from playwatch.core.intake import Intake
@@ -48,13 +63,11 @@ FIRST_AT: Final = 10**10
 
 _Number = TypeVar("_Number", np.float64, np.int64, np.uint32)
 
-_TABLE: Final = "packed keys"
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
-
 
 class _Message(Struct, gc=False):
-    keys: Raw
-    value: bytes
+    keys: Raw = Raw()
+    table: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    value: bytes | None = None
     key: bytes | None = None
     at: bytes | int | None = None
     views: bytes | Views = 1
@@ -62,14 +75,7 @@ class _Message(Struct, gc=False):
     seq: Seq = None
 
 
-class _Key(Struct, gc=False):
-    metric: str
-    dimensions: dict[str, str | int | float | bool | None] | None = None
-
-
 _MESSAGE: Final = msgpack.Decoder(_Message)
-_KEYS: Final = msgpack.Decoder(list[Raw])
-_KEY: Final = msgpack.Decoder(_Key)
 
 
 def decode(payload: bytes, intake: Intake) -> None:
@@ -84,77 +90,57 @@ def decode(payload: bytes, intake: Intake) -> None:
 
     Notes
     -----
-    Never raises. O(1) for a table of keys met before, apart from memory speed.
+    Never raises. O(1) for keys met before, apart from memory speed.
     """
-    if len(payload) > intake.max_bytes:
-        detail = f"{len(payload)} bytes, at most {intake.max_bytes} are read"
-        intake.refuse(Refused(Reason.TOO_LARGE, detail))
-        return
     try:
-        _decode(_message(payload), intake)
+        _decode(_message(payload, intake.max_bytes), intake)
     except Refused as refused:
         intake.refuse(refused)
 
 
-def encode(
-    keys: Sequence[tuple[str, Mapping[str, str]]],
-    value: NDArray[np.float64],
-    *,
-    key: NDArray[np.uint32] | None = None,
-    at: NDArray[np.int64] | int | None = None,
-    views: NDArray[np.int64] | int = 1,
-    source: str | None = None,
-    seq: int | None = None,
-) -> bytes:
-    """Return samples as a packed payload.
+def decode_keys(payload: bytes, intake: Intake) -> None:
+    """Keep the table that a retained payload announces; its samples are old.
 
     Parameters
     ----------
-    keys
-        Metric and dimensions of each series.
-    value
-        Shape ``(n,)``.
-    key
-        Which series each sample is of, shape ``(n,)``; None for one of each.
-    at, views
-        One for each sample, or one for all.
+    payload
+        MessagePack; see the module.
+    intake
+        After `Intake.message`.
+
+    Notes
+    -----
+    Never raises. A payload that announces nothing is ignored.
     """
-    columns = {
-        "key": (key, "<u4"),
-        "value": (value, "<f8"),
-        "at": (at, "<i8"),
-        "views": (views, "<i8"),
-    }
-    message: dict[str, object] = {
-        "keys": [{"metric": metric, "dimensions": dict(names)} for metric, names in keys]
-    }
-    for name, (column, kind) in columns.items():
-        if isinstance(column, np.ndarray):
-            message[name] = np.ascontiguousarray(column, kind).tobytes()
-        elif column is not None:
-            message[name] = column
-    if source is not None:
-        message["source"] = source
-        message |= {} if seq is None else {"seq": seq}
-    return msgpack.encode(message)
+    intake.pass_over()
+    try:
+        message = _message(payload, intake.max_bytes)
+        if message.keys and message.table is not None:
+            _announced(_table_of(message), bytes(message.keys), intake)
+    except Refused as refused:
+        intake.refuse(refused)
 
 
-def _message(payload: bytes) -> _Message:
+def _message(payload: bytes, max_bytes: int) -> _Message:
+    if len(payload) > max_bytes:
+        detail = f"{len(payload)} bytes, at most {max_bytes} are read"
+        raise Refused(Reason.TOO_LARGE, detail)
     try:
         return _MESSAGE.decode(payload)
     except msgspec.ValidationError as error:
-        is_missing = "missing required field" in str(error)
-        reason = Reason.MISSING_FIELD if is_missing else Reason.WRONG_TYPE
-        raise Refused(reason, f"payload: {error}") from None
+        raise Refused(Reason.WRONG_TYPE, f"payload: {error}") from None
     except RecursionError:
         raise Refused(Reason.TOO_DEEP, "payload: nested too deeply") from None
     except UnicodeDecodeError as error:
         raise Refused(Reason.INVALID_UTF8, f"payload: {error.reason}") from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Refused(Reason.MALFORMED, f"payload: {error}") from None
 
 
 def _decode(message: _Message, intake: Intake) -> None:
+    if message.value is None:
+        _announce(message, intake)
+        return
     value = _column("value", message.value, np.float64, None)
     n = len(value)
     if n > MAX_SAMPLES:
@@ -167,16 +153,12 @@ def _decode(message: _Message, intake: Intake) -> None:
     which = None if message.key is None else _column("key", message.key, np.uint32, n)
     if message.source is not None:
         intake.hear(message.source)
-        if message.seq is not None and not intake.admit(message.source, message.seq, n):
-            return
-    table, faults = _rows(bytes(message.keys), intake)
-    which = np.arange(n, dtype=np.uint32) if which is None else which
-    if n and int(which.max()) >= len(table):
-        raise Refused(Reason.MALFORMED, f"key {which.max()} of {len(table)} keys")
-    rows = table[which]
-    if faults:
-        for offset in np.flatnonzero(rows == REFUSED).tolist():
-            intake.refuse(faults[int(which[offset])], offset)
+    table, faults = _rows(message, intake)
+    if not _is_new(message, n, intake):
+        return
+    rows = _picked(table, which, n)
+    if rows.min(initial=0) < 0:
+        rows = _without_refused(rows, which, faults, intake)
     if isinstance(weights, np.ndarray):
         is_odd = (weights < 0) | (weights > MAX_VIEWS)
         for offset in np.flatnonzero(is_odd & (rows != REFUSED)).tolist():
@@ -184,6 +166,79 @@ def _decode(message: _Message, intake: Intake) -> None:
             intake.refuse(Refused(Reason.OUT_OF_RANGE, detail), offset)
         rows = np.where(is_odd, np.int32(REFUSED), rows)
     intake.add_columns(rows, ats, value, weights)
+
+
+def _announce(message: _Message, intake: Intake) -> None:
+    """Keep a table that comes without samples, and say at once which keys are bad."""
+    if not message.keys or message.table is None:
+        raise Refused(Reason.MISSING_FIELD, "value is missing")
+    _, faults = _announced(_table_of(message), bytes(message.keys), intake)
+    _is_new(message, 0, intake)
+    for number, refused in faults.items():
+        intake.refuse(refused, number)
+
+
+def _rows(message: _Message, intake: Intake) -> tuple[NDArray[np.int32], Faults]:
+    """Return the row of each key that a message is about, and what is wrong with some."""
+    if message.table is None:
+        if not message.keys:
+            raise Refused(Reason.MISSING_FIELD, "keys is missing, and no table is named")
+        return packed_keys.rows_of(bytes(message.keys), intake)
+    source, name = _table_of(message)
+    if message.keys:
+        return _announced((source, name), bytes(message.keys), intake)
+    table = intake.tables.find(source, name)
+    if table is None:
+        detail = f"table {name!r} of {source!r}: announce its keys, retained and each minute"
+        raise Refused(Reason.UNKNOWN_TABLE, detail)
+    return table.rows, {}
+
+
+def _announced(
+    named: tuple[str, str], keys: bytes, intake: Intake
+) -> tuple[NDArray[np.int32], Faults]:
+    table, faults = packed_keys.learn(*named, keys, intake)
+    return table.rows, faults
+
+
+def _table_of(message: _Message) -> tuple[str, str]:
+    """Return whose table it is, and its name."""
+    if message.source is None or message.table is None:
+        raise Refused(Reason.MISSING_FIELD, "source is missing: a table is its source's")
+    return message.source, message.table
+
+
+def _is_new(message: _Message, samples: int, intake: Intake) -> bool:
+    if message.source is None or message.seq is None:
+        return True
+    return intake.admit(message.source, message.seq, samples)
+
+
+def _picked(
+    table: NDArray[np.int32], which: NDArray[np.uint32] | None, n: int
+) -> NDArray[np.int32]:
+    """Return the row of each sample."""
+    if which is None:
+        if n > len(table):
+            raise Refused(Reason.MALFORMED, f"{n} samples of {len(table)} keys")
+        return table[:n]
+    if n and int(which.max()) >= len(table):
+        raise Refused(Reason.MALFORMED, f"key {which.max()} of {len(table)} keys")
+    return table[which]
+
+
+def _without_refused(
+    rows: NDArray[np.int32], which: NDArray[np.uint32] | None, faults: Faults, intake: Intake
+) -> NDArray[np.int32]:
+    """Refuse the samples of refused keys, each for the reason of its key."""
+    for offset in np.flatnonzero(rows < 0).tolist():
+        key = offset if which is None else int(which[offset])
+        refused = faults.get(key)
+        if refused is None:
+            detail = f"key {key} was refused when its table was announced"
+            refused = Refused(reason_of(int(rows[offset])), detail)
+        intake.refuse(refused, offset)
+    return np.maximum(rows, np.int32(REFUSED))
 
 
 def _column(name: str, raw: bytes, kind: type[_Number], n: int | None) -> NDArray[_Number]:
@@ -194,32 +249,3 @@ def _column(name: str, raw: bytes, kind: type[_Number], n: int | None) -> NDArra
         expected = f"a multiple of {each}" if n is None else f"{n} times {each}"
         raise Refused(Reason.MALFORMED, f"{name} has {len(raw)} bytes, not {expected}")
     return np.frombuffer(raw, little).astype(kind, copy=False)
-
-
-def _rows(table: bytes, intake: Intake) -> tuple[NDArray[np.int32], dict[int, Refused]]:
-    """Return the row of each key, and what is wrong with those that have none."""
-    known = intake.spellings.find_column(_TABLE, table)
-    if known is not None:
-        return known, {}
-    try:
-        raws = _KEYS.decode(table)
-    except _UNREADABLE as error:
-        raise Refused(Reason.WRONG_TYPE, f"keys: {error}") from None
-    rows = np.full(len(raws), REFUSED, np.int32)
-    faults: dict[int, Refused] = {}
-    for number, raw in enumerate(raws):
-        try:
-            rows[number] = _row(bytes(raw), intake)
-        except Refused as refused:
-            faults[number] = refused
-    if not faults:
-        intake.spellings.learn_column(_TABLE, table, rows)
-    return rows, faults
-
-
-def _row(raw: bytes, intake: Intake) -> int:
-    try:
-        key = _KEY.decode(raw)
-    except _UNREADABLE as error:
-        raise Refused(Reason.WRONG_TYPE, f"key: {error}") from None
-    return intake.spellings.row_of(key.metric, key.dimensions or {})

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.core.intaken import Intaken
+from playwatch.core.key_tables import KeyTables
 from playwatch.core.refusals import Reason, Rejection
 from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.spellings import Spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from numpy.typing import NDArray
 
     from playwatch.core.metrics import Catalogue
@@ -28,40 +27,6 @@ REFUSED: Final = -1
 
 _MAX_REJECTIONS: Final = 20
 _FAULTS: Final = (Reason.NOT_FINITE, Reason.OUT_OF_RANGE, Reason.FUTURE, Reason.ANCIENT)
-
-
-@dataclass(frozen=True, slots=True)
-class Intaken:
-    """What one read brought, and what was left out of it.
-
-    Attributes
-    ----------
-    batch
-        The accepted samples, in the order of their arrival.
-    received
-        Samples by codec: accepted, refused and repeated ones.
-    rejected
-        Refused samples, and messages refused as a whole, by reason.
-    rejections
-        The first 20 of them in detail.
-    repeated
-        Samples dropped because their source and number were seen before.
-    gaps
-        Sequence numbers found missing.
-    gaps_by_source
-        The same, by the source that had numbered its messages.
-    heard
-        Every topic that brought a message, with the sources named there.
-    """
-
-    batch: SampleBatch
-    received: Mapping[str, int]
-    rejected: Mapping[Reason, int]
-    rejections: tuple[Rejection, ...]
-    repeated: int
-    gaps: int
-    heard: Mapping[str, Collection[str]] = field(default_factory=dict)
-    gaps_by_source: Mapping[str, int] = field(default_factory=dict)
 
 
 class Intake:
@@ -80,6 +45,8 @@ class Intake:
         Where series are interned.
     sequences
         Which messages were seen before.
+    tables
+        Keys that sources speak of by number; none yet by default.
     max_age_s, max_ahead_s
         How far a sample's time may lie before and after its arrival.
     max_bytes
@@ -98,6 +65,7 @@ class Intake:
         series: SeriesTable,
         sequences: SequenceTracker,
         *,
+        tables: KeyTables | None = None,
         max_age_s: float = 3600.0,
         max_ahead_s: float = 60.0,
         max_bytes: int = 4 << 20,
@@ -105,6 +73,7 @@ class Intake:
         self._catalogue = catalogue
         self._series = series
         self._sequences = sequences
+        self.tables = KeyTables() if tables is None else tables
         self._max_age_ms = round(max_age_s * 1000)
         self._max_ahead_ms = round(max_ahead_s * 1000)
         self.max_bytes = max_bytes
@@ -133,6 +102,7 @@ class Intake:
         self._repeated = 0
         self._has_left_out = False
         self._sources: set[tuple[str, str]] = set()
+        self._old: set[int] = set()
         self._sequences.take_gaps()
 
     def message(self, topic: str, codec: str) -> None:
@@ -144,13 +114,16 @@ class Intake:
         if codec != self._codec:
             self._count(place)
             self._codec = codec
-            self.spellings = self._spellings.setdefault(
-                codec, Spellings(self._catalogue, self._series)
-            )
+            fresh = Spellings(self._catalogue, self._series)
+            self.spellings = self._spellings.setdefault(codec, fresh)
 
     def hear(self, source: str) -> None:
         """Note who speaks in this message, whatever becomes of its samples."""
         self._sources.add((self._topics[-1], source))
+
+    def pass_over(self) -> None:
+        """Take this message as no sign that anybody speaks now: it was kept for us."""
+        self._old.add(len(self._topics) - 1)
 
     def admit(self, source: str, seq: int, samples: int = 1) -> bool:
         """Return whether the next samples are new; repeated ones are dropped here.
@@ -233,7 +206,9 @@ class Intake:
         return intaken
 
     def _heard(self) -> dict[str, list[str]]:
-        heard: dict[str, list[str]] = {topic: [] for topic in self._topics}
+        heard: dict[str, list[str]] = {
+            topic: [] for number, topic in enumerate(self._topics) if number not in self._old
+        }
         for topic, source in self._sources:
             heard[topic].append(source)
         return heard

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     FUTURE = "future"
     ANCIENT = "ancient"
     SERIES_LIMIT = "series_limit"
+    UNKNOWN_TABLE = "unknown_table"
+    """Of a source's keys, which it names by number."""
 
 
 class Refused(Exception):  # noqa: N818 - a verdict on a sample, caught where the next one begins

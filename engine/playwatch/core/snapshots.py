@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from playwatch.core.key_tables import KeyTables
     from playwatch.core.metrics import Catalogue
     from playwatch.core.pipeline import Pipeline
     from playwatch.core.samples import Instant
@@ -47,7 +48,10 @@ Part = tuple[dict[str, Any], dict[str, "NDArray[Any]"]]
 
 
 def copy_state(
-    pipeline: Pipeline, sequences: SequenceTracker, catalogue: Catalogue
+    pipeline: Pipeline,
+    sequences: SequenceTracker,
+    catalogue: Catalogue,
+    tables: KeyTables | None = None,
 ) -> dict[str, Part]:
     """Return a copy of everything that a restart should remember.
 
@@ -57,6 +61,9 @@ def copy_state(
     """
     parts = {"series": _copy_series(pipeline.series, catalogue)}
     parts["sequences"] = ({"version": VERSION, "sources": sequences.state()}, {})
+    if tables:
+        sizes, keys = tables.state()
+        parts["tables"] = ({"version": VERSION, "tables": sizes}, {"rows": keys})
     for watch in pipeline.watches:
         copied = copy_learned(watch) if isinstance(watch, LearnedWatch) else _copy_watch(watch)
         parts[f"rule/{watch.rule.name}"] = copied
@@ -82,6 +89,7 @@ def restore(
     sequences: SequenceTracker,
     catalogue: Catalogue,
     now: Instant,
+    tables: KeyTables | None = None,
 ) -> list[str]:
     """Bring a fresh pipeline to a snapshot; return what could not be used, in words.
 
@@ -90,11 +98,13 @@ def restore(
     taken_at
         Wall clock of the snapshot; the time since then has passed for every
         event clock.
+    tables
+        Where the key tables of sources go; None leaves them out.
     """
     refused: list[str] = []
     parts: dict[str, Part] = {}
     for name, body in packed.items():
-        if name in {"series", "sequences"} or name.startswith("rule/"):
+        if name in {"series", "sequences", "tables"} or name.startswith("rule/"):
             with _refusing(name, refused):
                 parts[name] = _unpack(body)
     rows = np.zeros(0, np.int32)
@@ -104,6 +114,9 @@ def restore(
     if "sequences" in parts:
         with _refusing("sequences", refused):
             sequences.restore(parts["sequences"][0]["sources"])
+    if "tables" in parts and tables is not None:
+        with _refusing("tables", refused):
+            tables.restore(parts["tables"][0]["tables"], parts["tables"][1]["rows"], rows)
     known_until = int(pipeline.series.newest_at.max(initial=NEVER))
     away_ms = max(0, now.at - taken_at)
     for watch in pipeline.watches:

@@ -157,8 +157,18 @@ class Connection:
             connecting.cancel()
             await asyncio.wait({connecting})
 
-    async def subscribe(self, filters: Sequence[tuple[str, int]], timeout_s: float) -> list[int]:
-        """Subscribe to filters, each with a QoS; return what the broker granted.
+    async def subscribe(
+        self, filters: Sequence[tuple[str, int, bool]], timeout_s: float
+    ) -> list[int]:
+        """Subscribe to filters; return what the broker granted.
+
+        Parameters
+        ----------
+        filters
+            Each with a QoS, and whether what the broker retains is wanted
+            each time, and not for a new subscription only (MQTT 5).
+        timeout_s
+            How long the broker may take to answer.
 
         Returns
         -------
@@ -170,14 +180,15 @@ class Connection:
         BrokerError
             When the connection is lost or the broker does not answer in time.
         """
-        # MQTT 5: retained messages are sent for a new subscription only.
-        retain_handling = 1 if self._endpoint.protocol == "5" else 0
+        is_5 = self._endpoint.protocol == "5"
         self._granted = self._loop.create_future()
         self._client.subscriptions.clear()
         self._client.subscribe(
             [
-                gmqtt.Subscription(topic, qos=qos, retain_handling_options=retain_handling)
-                for topic, qos in filters
+                gmqtt.Subscription(
+                    topic, qos=qos, retain_handling_options=int(is_5 and not is_retained_wanted)
+                )
+                for topic, qos, is_retained_wanted in filters
             ]
         )
         await self._first(self._granted, timeout_s)
@@ -195,11 +206,11 @@ class Connection:
                 self._client.reader.excuse()
         return self._lost.result()
 
-    def publish(self, topic: str, payload: bytes, qos: int) -> None:
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> None:
         """Send one message without waiting; raise `BrokerError` when the connection is lost."""
         if self._lost.done():
             raise BrokerError(self._lost.result())
-        self._client.publish(topic, payload, qos=qos)
+        self._client.publish(topic, payload, qos=qos, retain=retain)
 
     @property
     def unacknowledged(self) -> int:

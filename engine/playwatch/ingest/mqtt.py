@@ -34,6 +34,8 @@ EMBEDDED_RATE = 500.0
 _SETTLED_MS = 10_000
 _BRIEF_BEFORE_HINT = 3
 _TOPICS_REMEMBERED = 200_000
+_RETAINED = {"packed": "packed_keys"}
+"""How to read what a broker retained, by codec: samples are old, keys hold."""
 
 
 class MqttSource:
@@ -190,11 +192,14 @@ class MqttSource:
 
     async def _subscribe(self, connection: Connection) -> bool:
         """Ask for every subscription, again and again while the broker denies some."""
-        wanted = [(asked.topic, asked.qos) for asked in self._settings.subscriptions]
+        wanted = [
+            (asked.topic, asked.qos, asked.codec in _RETAINED)
+            for asked in self._settings.subscriptions
+        ]
         while True:
             granted = await connection.subscribe(wanted, self._connect_timeout_s)
             denied = [
-                topic for (topic, _), code in zip(wanted, granted, strict=False) if code >= REFUSED
+                asked[0] for asked, code in zip(wanted, granted, strict=False) if code >= REFUSED
             ]
             if not denied:
                 self._set_subscribed(state=True)
@@ -224,8 +229,10 @@ class MqttSource:
             ticket = waiting.expect(packet_id) if packet_id else None
             known = topics.get(name) or self._learn(name)
             topic, codec = known
-            if is_retained or codec is None:
-                self._retained.inc(is_retained)
+            if is_retained:
+                self._retained.inc()
+                codec = None if codec is None else _RETAINED.get(codec)
+            if codec is None:
                 if ticket is not None:
                     ignored.append(ticket)
             elif not backlog.add(Message(topic, payload, codec), ticket):

@@ -88,10 +88,13 @@ class Publisher:
             await connection.close()
             self._connection = None
 
-    async def publish(self, topic: str, payload: bytes, qos: QoS = 1) -> None:
+    async def publish(
+        self, topic: str, payload: bytes, qos: QoS = 1, *, retain: bool = False
+    ) -> None:
         """Send one message; wait only when the broker does not keep up.
 
-        `flush` returns when the broker has acknowledged it.
+        `flush` returns when the broker has acknowledged it. With ``retain`` the
+        broker keeps it for those who subscribe later.
         """
         if not topic or "+" in topic or "#" in topic:
             message = f"{topic!r} is not a topic to publish to: it is empty or has a wildcard"
@@ -100,7 +103,7 @@ class Publisher:
         is_full = qos > 0 and connection.unacknowledged >= self._window
         try:
             await connection.settle(self._window // 2 if is_full else self._window, self._timeout_s)
-            connection.publish(topic, payload, qos)
+            connection.publish(topic, payload, qos, retain=retain)
         except BrokerError as error:
             raise self._named(error) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwatch.core.intake import Intaken
+    from playwatch.core.intaken import Intaken
     from playwatch.core.pipeline import Step
     from playwatch.core.samples import Instant
     from playwatch.telemetry import Telemetry

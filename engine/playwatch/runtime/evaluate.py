@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from playwatch.core.deliveries import Delivery
     from playwatch.core.edits import RuleEdit
-    from playwatch.core.intake import Intake, Intaken
+    from playwatch.core.intake import Intake
+    from playwatch.core.intaken import Intaken
     from playwatch.core.metrics import Catalogue
     from playwatch.core.pipeline import Pipeline, Step
     from playwatch.core.replacement import Settled
@@ -133,7 +134,13 @@ class Evaluator:
         if saved is not None:
             parts, taken_at = saved
             refused = snapshots.restore(
-                parts, taken_at, self._pipeline, self._sequences, self._catalogue, now
+                parts,
+                taken_at,
+                self._pipeline,
+                self._sequences,
+                self._catalogue,
+                now,
+                self._intake.tables,
             )
             for reason in refused:
                 log.warning("left out of the snapshot: %s", reason)
@@ -231,7 +238,9 @@ class Evaluator:
         """
         async with self._turn:
             now = self._now()
-            parts = snapshots.copy_state(self._pipeline, self._sequences, self._catalogue)
+            parts = snapshots.copy_state(
+                self._pipeline, self._sequences, self._catalogue, self._intake.tables
+            )
         await self._commits.settled()
         packed = await asyncio.to_thread(snapshots.pack, parts, now.monotonic_ms)
         packed |= self._extra_parts()

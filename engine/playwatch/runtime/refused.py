@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from playwatch.core.intake import Intaken
+    from playwatch.core.intaken import Intaken
     from playwatch.core.samples import Instant
 
 LINES: Final = 5

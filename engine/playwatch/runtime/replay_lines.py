@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from playwatch.core.intake import Intaken
+    from playwatch.core.intaken import Intaken
     from playwatch.core.metrics import Catalogue
     from playwatch.core.series import SeriesTable
 

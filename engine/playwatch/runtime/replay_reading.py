@@ -11,7 +11,8 @@ from playwatch.core.refusals import Reason, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from playwatch.core.intake import Intake, Intaken
+    from playwatch.core.intake import Intake
+    from playwatch.core.intaken import Intaken
     from playwatch.core.samples import Instant
     from playwatch.ports import Message
 
