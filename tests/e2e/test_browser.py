@@ -218,6 +218,30 @@ async def test_the_chart_is_drawn_by_script_under_the_strict_policy(
         assert "unsafe-eval" not in policy
 
 
+async def test_the_chart_of_an_anomaly_has_its_band_and_follows_what_comes(
+    engine: Engine, browser: Browser
+) -> None:
+    players = Country(engine)
+    await players.report(range(240))
+    async with page_of(browser, engine.web_url) as page:
+        await players.report(range(280, 283), bad="DE")
+        await page.goto(await appeared(page, "anomaly", "DE"))
+        await page.locator("[data-chart] .bk-Figure canvas").first.wait_for()
+        await page.get_by_text("what was normal (the band) in each interval").wait_for()
+        drawn = "Object.fromEntries(['values', 'expected', 'lane'].map((name) => [name,"
+        drawn += " Bokeh.documents[0].get_model_by_name(name).data]))"
+        before = await page.evaluate(drawn)
+        assert before["lane"]["xs"]
+        assert max(before["values"]["y"]) == pytest.approx(30, abs=5)
+        assert max(before["expected"]["high"]) < 10
+        await players.report(range(320, 336), bad="DE")
+        await page.wait_for_function(
+            f"before => ({drawn}).expected.x.length > before", arg=len(before["expected"]["x"])
+        )
+        after = await page.evaluate(drawn)
+        assert sum(map(len, after["lane"]["xs"])) > sum(map(len, before["lane"]["xs"]))
+
+
 async def test_everything_works_with_scripts_off(engine: Engine, browser: Browser) -> None:
     async with page_of(browser, engine.web_url, has_scripts=False) as page:
         await measured(engine, page, 1.0, 2.0, 60.0)
