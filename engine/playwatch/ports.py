@@ -208,7 +208,9 @@ class Store(Protocol):
     async def attempted(self, channel: str, since: int) -> list[tuple[str, int]]:
         """Return the newest attempts of a channel that ended after a moment: key and end."""
 
-    async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
+    async def letters(
+        self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
+    ) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
 
     async def replay(self, ids: Sequence[str], at: int, audit: AuditEntry | None = None) -> int:

@@ -121,6 +121,21 @@ async def test_a_query_that_cannot_be_understood_names_its_mistake(site: Site, q
     assert name in problem["detail"] or "UTF-8" in problem["detail"]
 
 
+@pytest.mark.parametrize("path", ["deliveries", "audit", "silences"])
+async def test_every_list_is_paged_and_refuses_what_is_no_number(site: Site, path: str) -> None:
+    async with site.running() as engine:
+        assert await got(engine, f"{path}?limit=1&offset=5") == []
+        for query in (
+            "limit=1001",
+            "offset=-1",
+            f"limit={'9' * 5_000}",
+            "limit=\u0663",
+            "limit=1.5",
+        ):
+            problem = await got(engine, f"{path}?{query}", 400)
+            assert query.partition("=")[0] in problem["detail"]
+
+
 async def test_rules_series_and_status_tell_how_things_stand(site: Site) -> None:
     async with site.running() as engine:
         await with_incidents(site, engine)
@@ -136,6 +151,9 @@ async def test_rules_series_and_status_tell_how_things_stand(site: Site) -> None
         groups = await got(engine, "rules/failures/groups?q=de")
         assert [one["group"] for one in groups] == [{"country": "DE"}]
         assert groups[0]["incident_id"] is not None
+        every = await got(engine, "rules/failures/groups")
+        assert await got(engine, "rules/failures/groups?limit=1&offset=1") == every[1:]
+        assert await got(engine, "rules/failures/groups?offset=2147483647") == []
         await got(engine, "rules/unknown/groups", 404)
         (metric,) = await got(engine, "metrics")
         assert (metric["series"], metric["dimensions"]) == (2, {"country": 2})
@@ -211,6 +229,25 @@ async def test_no_request_that_a_machine_thinks_of_breaks_it(site: Site) -> None
         headers = {"Authorization": f"Bearer {TOKEN}"}
         wrong = await asyncio.to_thread(_fuzzed, schema, engine.web_url, headers)
     assert wrong == []
+
+
+async def test_no_json_in_the_place_of_another_breaks_it(site: Site) -> None:
+    anything: tuple[object, ...] = (None, True, -1, 1e308, 10**400, "", [], [[]], {}, {"a": []})
+    bodies: dict[str, dict[str, object]] = {
+        "POST silences": {"matchers": {"rule": "*"}, "author": "ann", "for": "1h"},
+        "POST incidents/x/note": {"author": "ann", "text": "x"},
+        "POST channels": {"name": "x", "service": "console", "alert_types": "all", "where": {}},
+        "PATCH channels/x": {"enabled": False, "open_incidents": "leave", "author": "ann"},
+        "POST deliveries/purge": {"ids": ["x"], "author": "ann"},
+    }
+    async with site.running() as engine:
+        for operation, body in bodies.items():
+            method, _, path = operation.partition(" ")
+            for name in body:
+                for value in anything:
+                    sent = {**body, name: value}
+                    status, _ = await asked(engine, method, f"/api/v1/{path}", sent, token=TOKEN)
+                    assert status < 500, (operation, sent)
 
 
 def _fuzzed(schema: BaseSchema, url: str, headers: dict[str, str]) -> list[str]:

@@ -21,7 +21,9 @@ Document = dict[str, Any]
 class LetterDesk(Protocol):
     """What a person may do with deliveries."""
 
-    async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Document]:
+    async def letters(
+        self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
+    ) -> list[Document]:
         """Return deliveries that stand so, in the order they were decided."""
 
     async def replay(self, ids: Sequence[str], author: str) -> int:
@@ -38,9 +40,12 @@ class StoreLetters:
         self._store = store
         self._clock = clock
 
-    async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Document]:
+    async def letters(
+        self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
+    ) -> list[Document]:
         """Return deliveries that stand so, in the order they were decided."""
-        return [letter_view(each) for each in await self._store.letters(statuses, limit)]
+        found = await self._store.letters(statuses, limit, offset)
+        return [letter_view(each) for each in found]
 
     async def replay(self, ids: Sequence[str], author: str) -> int:
         """Queue given-up deliveries again; an engine sends them when it starts."""

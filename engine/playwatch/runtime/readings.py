@@ -100,13 +100,17 @@ class Readings:
         """Return how every rule stands."""
         return [self._rule(watch) for watch in self._watches()]
 
-    async def of_groups(self, rule: str, limit: int, text: str = "") -> list[GroupReading] | None:
+    async def of_groups(
+        self, rule: str, limit: int, text: str = "", offset: int = 0
+    ) -> list[GroupReading] | None:
         """Return how the groups of a rule stand, the nearest to its bound first.
 
         Parameters
         ----------
         text
             Only groups that have it in one of their values, whatever the case.
+        offset
+            How many to pass over.
 
         Returns
         -------
@@ -127,7 +131,7 @@ class Readings:
         margin = margins(watch, values)
         key = np.where(np.isnan(margin), np.inf, margin)[rows]
         key = key - 1e12 * (watch.phases.phase[rows] >= Phase.OPEN)
-        order = rows[_smallest(key, limit)]
+        order = rows[_smallest(key, offset + limit)[offset:]]
         return [self._group(watch, int(row), values[row], margin[row]) for row in order]
 
     def rule(self, name: str) -> Rule | None:

@@ -44,10 +44,12 @@ class SqliteLetters:
         """Return the decisions of one word about open incidents, in the order they were made."""
         return [rows.decision_of(row) for row in await self._rows("decided", {"what": what})]
 
-    async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
+    async def letters(
+        self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
+    ) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
         words = json.dumps([status.value for status in statuses])
-        asked = {"statuses": words, "limit": max(limit, 0)}
+        asked = {"statuses": words, "limit": max(limit, 0), "offset": max(offset, 0)}
 
         def work(database: sqlite3.Connection) -> list[Delivery]:
             found = database.execute(QUERIES["letters"].sql, asked).fetchall()
@@ -138,10 +140,12 @@ class MemoryLetters:
             if each.what == what and self._incidents[each.incident_id].is_open
         ]
 
-    async def letters(self, statuses: Collection[DeliveryStatus], limit: int) -> list[Delivery]:
+    async def letters(
+        self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
+    ) -> list[Delivery]:
         """Return deliveries that stand so, in the order they were decided."""
         found = [each for each in self._deliveries.values() if each.status in set(statuses)]
-        return found[: max(limit, 0)]
+        return found[max(offset, 0) :][: max(limit, 0)]
 
     async def replay(self, ids: Sequence[str], at: int, audit: AuditEntry | None = None) -> int:
         """Queue dead deliveries again, with what came after each; return how many were dead."""

@@ -326,7 +326,7 @@ WHERE newest.number > (SELECT max(number) FROM attempts) - 10000
 SELECT * FROM deliveries INDEXED BY deliveries_by_status
 WHERE status IN (SELECT value FROM json_each(:statuses))
 ORDER BY number
-LIMIT :limit;
+LIMIT :limit OFFSET :offset;
 
 -- name: replay
 -- Queue dead deliveries (ids as JSON) again.

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from playwatch.core.decisions import RemarkKind
 from playwatch.web.authors import author_of
+from playwatch.web.bodies import SilencesWanted
+from playwatch.web.contract import asked_of
 from playwatch.web.documents import (
     body_of,
     remark_document,
@@ -58,8 +60,10 @@ class Api:
 
     async def silences(self, request: web.Request) -> web.StreamResponse:
         """Answer with the silences in force and to come; with ``?all`` also the ended ones."""
-        found = await self._desk.silences(with_ended="all" in request.query)
-        return web.json_response([silence_document(silence) for silence in found])
+        asked = asked_of(request, SilencesWanted)
+        found = await self._desk.silences(with_ended=asked.all is not None)
+        page = found[asked.offset : asked.offset + asked.limit]
+        return web.json_response([silence_document(silence) for silence in page])
 
     async def silence(self, request: web.Request) -> web.StreamResponse:
         """Begin a silence."""

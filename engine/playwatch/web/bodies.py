@@ -13,6 +13,7 @@ from playwatch.web.incident_documents import Time  # noqa: TC001 - msgspec reads
 Author = Annotated[
     str, Meta(max_length=200, description="Who says so; by default the token's name.")
 ]
+Offset = Annotated[int, Meta(ge=0, le=2**31 - 1, description="How many to pass over.")]
 Words = Annotated[str, Meta(max_length=4000)]
 Matchers = Annotated[
     dict[str, str | list[str] | None],
@@ -63,7 +64,9 @@ class SilenceDocument(Told, frozen=True, kw_only=True):
 class SilencesWanted(Given, frozen=True, kw_only=True):
     """Which silences."""
 
-    all: Annotated[str, Meta(description="Given at all: also those that are over.")] = ""
+    all: Annotated[str | None, Meta(description="Given at all: also those that are over.")] = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 1000
+    offset: Offset = 0
 
 
 class AuthorWanted(Given, frozen=True, kw_only=True):
@@ -127,6 +130,7 @@ class LettersWanted(Given, frozen=True, kw_only=True):
 
     status: tuple[Literal["pending", "sent", "dead"], ...] = ()
     limit: Annotated[int, Meta(ge=0, le=1000)] = 100
+    offset: Offset = 0
 
 
 class IdsBody(Given, frozen=True, kw_only=True):
@@ -145,6 +149,6 @@ class CountDocument(Told, frozen=True, kw_only=True):
 class AuditWanted(Given, frozen=True, kw_only=True):
     """Which entries of the audit."""
 
-    subject: str = ""
+    subject: str | None = None
     limit: Annotated[int, Meta(ge=0, le=1000)] = 100
-    offset: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    offset: Offset = 0

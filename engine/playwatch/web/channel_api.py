@@ -90,7 +90,7 @@ def _there(answer: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _resolves(word: object) -> bool:
-    if word not in {_RESOLVE, _LEAVE}:
+    if word not in (_RESOLVE, _LEAVE):  # it may be any JSON, so there is no hash to look up
         message = "open_incidents must be resolve or leave"
         hint = "resolve ends them at this channel now; leave tells each end when it comes"
         raise ProblemError(422, message, hint=hint)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PATIENCE_S: Final = 30.0
 _NOT_FOUND: Final = 404
 
+_PAGE: Final = 1_000
+
 
 class RemoteDesk:
     """A `Desk` of a running engine; see `at_engine`."""
@@ -44,9 +46,13 @@ class RemoteDesk:
 
     async def silences(self, *, with_ended: bool = False) -> list[Silence]:
         """Return the silences in force and to come, or all that ever were."""
-        query = "?all" if with_ended else ""
-        answer = await self.ask("GET", f"/api/v1/silences{query}")
-        return [silence_of(one) for one in _there(answer)]
+        found: list[Silence] = []
+        while True:
+            query = f"limit={_PAGE}&offset={len(found)}{'&all' if with_ended else ''}"
+            page = _there(await self.ask("GET", f"/api/v1/silences?{query}"))
+            found += [silence_of(one) for one in page]
+            if len(page) < _PAGE:
+                return found
 
     async def remark(
         self, incident_id: str, kind: RemarkKind, author: str, text: str

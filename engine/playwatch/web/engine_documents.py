@@ -20,6 +20,7 @@ class GroupsWanted(Given, frozen=True, kw_only=True):
 
     q: Annotated[Text, Meta(description="Those with this in one of their values.")] = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    offset: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
 
 
 class GroupDocument(Told, frozen=True, kw_only=True):

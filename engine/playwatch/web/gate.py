@@ -37,6 +37,7 @@ _SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 _ANYONE: Final = {"/-/healthy", "/-/ready", "/login"}
 _ANYONE_BELOW: Final = "/static/"
 _WHOEVER_IS_IN: Final = {"/logout"}
+_UTF_8: Final = ("utf-8", "utf8", "us-ascii")
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -145,6 +146,9 @@ class Gate:
         """Read a body, so that no handler has to wait for a slow client."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             message = "compressed bodies are not taken"
+            raise ProblemError(415, message)
+        if (request.charset or _UTF_8[0]).lower() not in _UTF_8:
+            message = "bodies are taken in UTF-8 only"
             raise ProblemError(415, message)
         if request.content_type.startswith("multipart/"):
             message = "multipart bodies are not taken"

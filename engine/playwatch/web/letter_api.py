@@ -10,6 +10,8 @@ from playwatch.core.deliveries import DeliveryStatus
 from playwatch.ports import AuditQuery
 from playwatch.runtime.audit_views import audit_view
 from playwatch.web.authors import author_of
+from playwatch.web.bodies import AuditWanted, LettersWanted
+from playwatch.web.contract import asked_of
 from playwatch.web.documents import body_of
 from playwatch.web.problems import ProblemError
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from playwatch.ports import Store
     from playwatch.runtime.letter_desk import LetterDesk
 
-_MOST: Final = 1_000
 _UNDONE: Final = (DeliveryStatus.PENDING, DeliveryStatus.DEAD)
 
 
@@ -38,14 +39,9 @@ class LetterApi:
 
     async def letters(self, request: web.Request) -> web.StreamResponse:
         """Answer with what waits and what was given up; ``?status=dead`` narrows it."""
-        words = request.query.getall("status", [])
-        known = {status.value: status for status in DeliveryStatus}
-        if unknown := [word for word in words if word not in known]:
-            message = f"'{unknown[0]}' is not a status of deliveries"
-            raise ProblemError(422, message, hint=f"known are {', '.join(known)}")
-        statuses = {known[word] for word in words} or set(_UNDONE)
-        found = await self._desk.letters(statuses, _number(request, "limit", 100, _MOST))
-        return web.json_response(found)
+        asked = asked_of(request, LettersWanted)
+        statuses = {DeliveryStatus(word) for word in asked.status} or set(_UNDONE)
+        return web.json_response(await self._desk.letters(statuses, asked.limit, asked.offset))
 
     async def replay(self, request: web.Request) -> web.StreamResponse:
         """Queue given-up deliveries again: ``{"ids": [...]}``."""
@@ -59,11 +55,8 @@ class LetterApi:
 
     async def audit(self, request: web.Request) -> web.StreamResponse:
         """Answer with who changed what, the newest first; ``?subject=NAME`` narrows it."""
-        query = AuditQuery(
-            request.query.get("subject"),
-            _number(request, "limit", 100, _MOST),
-            _number(request, "offset", 0, 2**53),
-        )
+        asked = asked_of(request, AuditWanted)
+        query = AuditQuery(asked.subject, asked.limit, asked.offset)
         return web.json_response([audit_view(each) for each in await self._store.audit(query)])
 
 
@@ -74,11 +67,3 @@ async def _wanted(request: web.Request) -> tuple[list[str], str]:
         message = "ids must be a list of ids of deliveries"
         raise ProblemError(422, message, hint="GET /api/v1/deliveries?status=dead lists them")
     return ids, author_of(request, body.get("author"))
-
-
-def _number(request: web.Request, name: str, default: int, most: int) -> int:
-    written = request.query.get(name, str(default))
-    if not written.isdecimal() or int(written) > most:
-        message = f"{name} must be a whole number from 0 to {most}"
-        raise ProblemError(422, message)
-    return int(written)

@@ -25,11 +25,11 @@ class RemoteLetters:
         self._engine = engine
 
     async def letters(
-        self, statuses: Collection[DeliveryStatus], limit: int
+        self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
     ) -> list[dict[str, Any]]:
         """Return deliveries that stand so, in the order they were decided."""
         asked = [("status", one.value) for one in statuses]
-        query = urlencode([*asked, ("limit", limit)])
+        query = urlencode([*asked, ("limit", limit), ("offset", offset)])
         found: list[dict[str, Any]] = (
             await self._engine.ask("GET", f"/api/v1/deliveries?{query}") or []
         )

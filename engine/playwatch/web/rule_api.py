@@ -42,7 +42,8 @@ class RuleApi:
     async def groups(self, request: web.Request) -> web.StreamResponse:
         """Answer with the groups of a rule, the nearest to its bound first."""
         asked = asked_of(request, GroupsWanted)
-        found = await self._readings.of_groups(request.match_info["name"], asked.limit, asked.q)
+        name = request.match_info["name"]
+        found = await self._readings.of_groups(name, asked.limit, asked.q, asked.offset)
         if found is None:
             message = "there is no such rule"
             raise ProblemError(404, message)
