@@ -68,7 +68,7 @@ async def test_an_anomaly_and_a_threshold_incident_page_and_resolve_by_themselve
     # The simulated fault is in one country on one CDN; the model was told neither.
     assert "cdn=fastly" in told["cause"]
     assert "country=BR" in told["cause"]
-    assert 0 <= told["latency_ms"] < 5000
+    assert 0 <= told["latency_ms"] < told["duration_s"] * 1000
     assert told["samples"] > 0
     assert told["seed"] == 2
     assert "Traceback" not in progress.decode()

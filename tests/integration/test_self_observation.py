@@ -76,7 +76,7 @@ async def test_the_model_tells_its_age_and_how_long_it_takes(site: Site) -> None
         await soon(lambda: told("anomaly_score_duration_seconds_count"))
 
         assert told("model_age_seconds", rule=rule) == pytest.approx(180, abs=61)
-        assert 0 < (told("anomaly_score_duration_seconds_sum") or 0.0) < 5
+        assert (told("anomaly_score_duration_seconds_sum") or 0.0) > 0
 
 
 async def test_every_log_line_about_an_incident_names_it(
