@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _PATIENCE_S: Final = 10.0
 """How long nothing may happen before what is missing counts as lost."""
 
-_QUIET_S: Final = 2.0
 _POLL_S: Final = 0.1
 _LOOK_S: Final = 0.25
 """How often to ask how far the engine is while it is kept busy: asking costs it 2 ms."""
@@ -159,7 +158,7 @@ async def _settled(engine: BenchEngine, expected: int) -> tuple[int, float]:
     """Return how many samples were counted once no more come, and when the last was seen."""
     loop = asyncio.get_running_loop()
     counted, moved = -1, loop.time()
-    while loop.time() - moved < _QUIET_S:
+    while loop.time() - moved < _PATIENCE_S:
         now, _ = await engine.progress()
         if now != counted:
             counted, moved = now, loop.time()
