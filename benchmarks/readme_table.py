@@ -130,6 +130,16 @@ def _isolation(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield what, found, "< 10 ms"
 
 
+def _weather(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for row in result["rows"]:
+        pages, lag = row["publish_to_page_ms"], row["lag_ms"]["p99"]
+        what = f"publish to page, twenty breaches a second, in weather: {row['weather']}"
+        found = f"{pages['median']:.0f} ms median, {pages['p99']:.0f} ms p99; lag {lag:.0f} ms p99"
+        is_disk = row["weather"] == "a slow disk"
+        goal = "two commits of 200 ms + 50 ms; lag < 100 ms" if is_disk else "lag < 100 ms"
+        yield what, found, goal
+
+
 def _evaluation(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     cores = result["cores_by_batch"]
     found = ", ".join(f"{cores[size]:.2f} at batches of {int(size):,}" for size in cores)
@@ -153,6 +163,7 @@ SOURCES: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str, str]]]] =
     "growth": _growth,
     "storm": _storm,
     "isolation": _isolation,
+    "weather": _weather,
     "recovery": _recovery,
     "evaluation": _evaluation,
     "backtest": _backtest,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from types import TracebackType
 
 TOPIC = "playwatch/samples/bench"
@@ -42,17 +42,27 @@ rules:
 channels:
   - {{name: oncall, service: pagerduty, integration_key: {key}, url: "{events}",
      rate_limit: none, self_alerts: false}}
+{more_channels}
 """
 _PATIENCE_S = 120.0
 _PUBACK = 0x40
 
 
 class Receiver:
-    """Takes events, answers 202, and stamps when each request arrived."""
+    """Takes events, answers 202, and stamps when each request arrived.
+
+    Attributes
+    ----------
+    triggers, resolves
+        Keys of what came, in order.
+    first_at
+        When the first trigger of each group came, as `time.perf_counter`.
+    """
 
     def __init__(self) -> None:
         self.triggers: list[str] = []
         self.resolves: list[str] = []
+        self.first_at: dict[str, float] = {}
         self._arrived: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -61,6 +71,8 @@ class Receiver:
         event = await request.json()
         known = self.triggers if event["event_action"] == "trigger" else self.resolves
         known.append(event["dedup_key"])
+        if known is self.triggers:
+            self.first_at.setdefault(event["payload"]["source"], at)
         await self._arrived.put((event["event_action"], at))
         answer = {"status": "success", "message": "Event processed"}
         return web.json_response({**answer, "dedup_key": event["dedup_key"]}, status=202)
@@ -144,17 +156,20 @@ class Publisher:
 class Engine:
     """The engine as its users run it: the console script, with its store on disk."""
 
-    def __init__(self, folder: Path, config: str, web_port: int) -> None:
+    def __init__(self, folder: Path, config: str, web_port: int, under: Sequence[str] = ()) -> None:
+        self._under = under
         self._config = folder / "playwatch.yaml"
         self._config.write_text(config)
         self.url = f"http://127.0.0.1:{web_port}"
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[bytes] | None = None
+        self._pid = 0
 
     async def start(self) -> float:
         """Start it; return the seconds until it is subscribed."""
         began = time.perf_counter()
         self._process = await asyncio.create_subprocess_exec(
+            *self._under,
             str(Path(sys.executable).with_name("playwatch")),
             *("run", "-c", str(self._config)),
             stderr=asyncio.subprocess.PIPE,
@@ -164,6 +179,8 @@ class Engine:
             if b"subscribed" in line:
                 break
         took_s = time.perf_counter() - began
+        number = self._process.pid
+        self._pid = _child_of(number) if self._under else number
         self._reading = asyncio.create_task(self._process.stderr.read())
         return took_s
 
@@ -172,15 +189,14 @@ class Engine:
         if self._process is None:
             return
         if self._process.returncode is None:
-            self._process.send_signal(number)
+            os.kill(self._pid, number)
         await self._process.wait()
         if self._reading is not None:
             await self._reading
 
     def cpu_s(self) -> float:
         """Return the processor time that it has used."""
-        assert self._process is not None  # noqa: S101 - it was started
-        return cpu_s_of(self._process.pid)
+        return cpu_s_of(self._pid)
 
     def memory_bytes(self) -> int:
         """Return what it holds in memory."""
@@ -199,13 +215,21 @@ class Engine:
                 await asyncio.sleep(0.02)
 
     def _proc(self, name: str) -> str:
-        assert self._process is not None  # noqa: S101 - it was started
-        return Path(f"/proc/{self._process.pid}/{name}").read_text()
+        return Path(f"/proc/{self._pid}/{name}").read_text()
 
 
 @asynccontextmanager
 async def broker(folder: Path, *, is_persistent: bool = False) -> AsyncIterator[int]:
     """Run a mosquitto with its store in a folder; yield its port."""
+    async with broker_process(folder, is_persistent=is_persistent) as (port, _):
+        yield port
+
+
+@asynccontextmanager
+async def broker_process(
+    folder: Path, *, is_persistent: bool = False
+) -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
+    """Run a mosquitto with its store in a folder; yield its port and itself."""
     port = free_port()
     config = folder / "mosquitto.conf"
     config.write_text(
@@ -219,7 +243,7 @@ async def broker(folder: Path, *, is_persistent: bool = False) -> AsyncIterator[
     )
     try:
         await asyncio.to_thread(wait_for_port, port)
-        yield port
+        yield port, process
     finally:
         process.terminate()
         await process.wait()
@@ -242,26 +266,33 @@ async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
 
 @asynccontextmanager
 async def engine(
-    folder: Path, broker_port: int, events: str, **changes: object
+    folder: Path, broker_port: int, events: str, *, under: Sequence[str] = (), **changes: object
 ) -> AsyncIterator[Engine]:
     """Run an engine that watches every title; yield it.
 
     Parameters
     ----------
+    under
+        The command that runs it, with its arguments; none to run it as it is.
     changes
-        Of the configuration: ``codec``, ``qos``, ``window``, ``anomalies``.
+        Of the configuration: ``codec``, ``qos``, ``window``, ``anomalies``, ``more_channels``.
     """
     web_port = free_port()
-    settings = {"codec": "native", "qos": 1, "window": 1, "anomalies": "[]"} | changes
+    settings = {"codec": "native", "qos": 1, "window": 1, "anomalies": "[]", "more_channels": ""}
+    settings |= changes
     text = CONFIG.format(
         broker=broker_port, web=web_port, metric=METRIC, key=KEY, events=events, **settings
     )
-    running = Engine(folder, text, web_port)
+    running = Engine(folder, text, web_port, under)
     await running.start()
     try:
         yield running
     finally:
         await running.stop()
+
+
+def _child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def cpu_s_of(pid: int) -> float:
