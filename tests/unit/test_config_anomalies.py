@@ -69,6 +69,37 @@ def test_a_budget_is_false_pages_in_a_time(tmp_path: Path, written: str, per_wee
     assert anomaly(rule).budget_per_week == pytest.approx(per_week)
 
 
+def budgets(folder: Path, *written: str, fleet: str) -> list[float]:
+    entries = "".join(
+        f"  - name: a{number}\n    metric: playback-failure-percentage\n    budget: {one}\n"
+        for number, one in enumerate(written)
+    )
+    rules = watched(folder, HEAD + fleet + "anomalies:\n" + entries)
+    return [anomaly(rule).budget_per_week for rule in rules]
+
+
+def test_the_budget_of_the_fleet_caps_those_of_its_entries_in_proportion(tmp_path: Path) -> None:
+    asked = ("3 per week", "1 per week")
+
+    assert budgets(tmp_path, *asked, fleet="fleet_budget: 2 per week\n") == [1.5, 0.5]
+    assert budgets(tmp_path, *asked, fleet="fleet_budget: 9 per week\n") == [3, 1]
+    assert budgets(tmp_path, *asked, fleet="") == [3, 1]
+
+
+def test_the_budget_of_the_fleet_holds_without_entries_too(tmp_path: Path) -> None:
+    rules = watched(tmp_path, HEAD + "fleet_budget: 3 per week\n")
+
+    assert {anomaly(rule).budget_per_week for rule in rules} == {3.0}
+
+
+def test_a_fleet_budget_that_is_none_is_named_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        watched(tmp_path, HEAD + "fleet_budget: a lot\n")
+
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.message) == (2, "'a lot' is not a budget")
+
+
 def test_all_of_it_can_be_written_and_shown_again(tmp_path: Path) -> None:
     text = ENTRY + (
         "    where: {property: sports, cdn: '!akamai'}\n"

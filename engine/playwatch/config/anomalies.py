@@ -19,6 +19,8 @@ from playwatch.core.rules import Anomaly, OnEdit, Rule, Severity
 from playwatch_models.classes import MetricClass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from playwatch.config.schema import Settings
 
 AUTOMATIC: Final = "anomaly/"
@@ -28,7 +30,7 @@ EXPECTED: Final = "expected"
 INTERVAL_S: Final = 60.0
 MOST_GROUPINGS: Final = 32
 FLEET_BUDGET: Final = 1.0
-"""False pages a week over all that is watched without being asked for."""
+"""False pages a week over all that is watched without being asked for, where nothing is said."""
 
 _DAY_S: Final = 86_400.0
 _FLAP_S: Final = 300.0
@@ -164,10 +166,21 @@ def everything_watched(settings: Settings) -> tuple[Rule, ...]:
     As written; every percentage with views where nothing is.
     """
     if settings.anomalies is not None:
-        written = (one.core_rule() for one in settings.anomalies if one.enabled)
-        return (*settings.core_rules(), *written)
+        written = [one.core_rule() for one in settings.anomalies if one.enabled]
+        return (*settings.core_rules(), *_capped(written, settings.fleet_budget))
+    budget = settings.fleet_budget or FLEET_BUDGET
     ratios = (one.key for one in settings.catalogue() if metric_class(one) is MetricClass.RATIO)
-    return (*settings.core_rules(), *map(_automatic, ratios))
+    return (*settings.core_rules(), *(_automatic(metric, budget) for metric in ratios))
+
+
+def _capped(rules: Iterable[Rule], fleet_budget: float | None) -> Iterator[Rule]:
+    """Return the rules, their budgets cut in proportion where the fleet's is less than all."""
+    asked = [(rule, rule.condition) for rule in rules if isinstance(rule.condition, Anomaly)]
+    total = sum(condition.budget_per_week for _, condition in asked)
+    part = 1.0 if fleet_budget is None else min(1.0, fleet_budget / max(total, fleet_budget))
+    for rule, condition in asked:
+        budget = condition.budget_per_week * part
+        yield replace(rule, condition=replace(condition, budget_per_week=budget))
 
 
 def everything_written(settings: Settings) -> tuple[Rule, ...]:
@@ -184,9 +197,9 @@ def everything_listed(settings: Settings) -> tuple[Rule, ...]:
     return (*written, *(replace(rule, name=f"{AUTOMATIC}*", metric="*") for rule in unasked))
 
 
-def _automatic(metric: str) -> Rule:
+def _automatic(metric: str, budget: float) -> Rule:
     """Return the rule of a metric that is watched without being asked for."""
-    condition = Anomaly(FLEET_BUDGET, None, min_affected_views=float(_MIN_AFFECTED), pool=AUTOMATIC)
+    condition = Anomaly(budget, None, min_affected_views=float(_MIN_AFFECTED), pool=AUTOMATIC)
     return Rule(
         name=f"{AUTOMATIC}{metric}",
         metric=metric,

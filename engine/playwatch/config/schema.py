@@ -9,6 +9,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from playwatch.config.addresses import Loopback  # noqa: TC001 - pydantic reads it
 from playwatch.config.anomalies import AnomalySettings  # noqa: TC001 - pydantic reads it
+from playwatch.config.budget import Budget  # noqa: TC001 - the same
 from playwatch.config.channels import ChannelSettings, ConsoleSettings, PagerDutySettings
 from playwatch.config.fields import (
     Choice,
@@ -214,6 +215,7 @@ class Settings(Strict):
     rules: tuple[RuleSettings, ...] = ()
     rule_files: tuple[Text, ...] = ()
     anomalies: tuple[AnomalySettings, ...] | None = None
+    fleet_budget: Budget | None = None
     mute: tuple[MuteSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
 
