@@ -51,10 +51,13 @@ class Arrivals:
     acknowledge
         Called once their effect is in the windows and every transition they
         caused is committed. Safe to call when nothing waits for it.
+    since_ms
+        When the first of them arrived, on the steady clock; None if unknown.
     """
 
     messages: Sequence[Message]
     acknowledge: Callable[[], None]
+    since_ms: int | None = None
 
 
 class Source(Protocol):

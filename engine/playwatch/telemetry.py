@@ -145,6 +145,12 @@ class Telemetry:
             registry=registry,
             buckets=_LATENCY_BUCKETS,
         )
+        self.evaluation_lag = Histogram(
+            "playwatch_evaluation_lag_seconds",
+            "From the arrival of the first message of a read until all of the read was judged.",
+            registry=registry,
+            buckets=_LATENCY_BUCKETS,
+        )
         self.anomaly_score = Histogram(
             "playwatch_anomaly_score_duration_seconds",
             "Time that the model took to judge one interval of the groups that reported.",

@@ -65,11 +65,11 @@ class Feed:
     async def read(self) -> Arrivals:
         return await self._reads.get()
 
-    def bring(self, *payloads: bytes, codec: str = "native") -> None:
+    def bring(self, *payloads: bytes, codec: str = "native", since_ms: int | None = None) -> None:
         """Let one read bring these messages."""
         self.put_in += 1
         messages = [Message(TOPIC, payload, codec) for payload in payloads]
-        self._reads.put_nowait(Arrivals(messages, self._acknowledge))
+        self._reads.put_nowait(Arrivals(messages, self._acknowledge, since_ms))
 
     def _acknowledge(self) -> None:
         self.acknowledged += 1
@@ -593,3 +593,19 @@ async def test_a_flood_of_reads_stores_each_incident_once(store: Store, clock: H
         assert len(incidents) == len(_ids(incidents)) == 50
         assert len(setting.woken) == 50
         assert setting.metric('playwatch_samples_received_total{codec="native"} 1200.0')
+
+
+async def test_the_lag_is_counted_from_the_arrival_however_long_a_read_waited_for_its_turn(
+    store: Store, clock: HandClock
+) -> None:
+    setting = Setting(store, clock)
+    async with setting.running():
+        came = clock.monotonic_ms()
+        async with setting.evaluator.paused():
+            setting.feed.bring(sample(1.0), since_ms=came)
+            await settle()
+            await clock.advance(0.3)
+        await setting.feed.done()
+    value = setting.telemetry.registry.get_sample_value
+    assert value("playwatch_evaluation_lag_seconds_count") == 1
+    assert value("playwatch_evaluation_lag_seconds_sum") == pytest.approx(0.3)

@@ -96,9 +96,15 @@ class Backlog:
         self._bytes += len(message.payload)
         return True
 
-    def take(self) -> Arrivals:
-        """Return everything that waits, in the order of its arrival."""
-        arrivals = Arrivals(self._messages, partial(self._settle, self._tickets))
+    def take(self, since_ms: int | None = None) -> Arrivals:
+        """Return everything that waits, in the order of its arrival.
+
+        Parameters
+        ----------
+        since_ms
+            When the first of it arrived.
+        """
+        arrivals = Arrivals(self._messages, partial(self._settle, self._tickets), since_ms)
         self._messages = []
         self._tickets = []
         self._held_at = []

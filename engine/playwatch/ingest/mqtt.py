@@ -136,7 +136,7 @@ class MqttSource:
             self._arrived.clear()
             await self._arrived.wait()
         self._overload.read(self._clock.monotonic_ms() - self._oldest_ms)
-        arrivals = self._backlog.take()
+        arrivals = self._backlog.take(self._oldest_ms)
         if self._is_paused and self._connection is not None:
             self._is_paused = False
             self._connection.resume()

@@ -253,7 +253,10 @@ class Evaluator:
         intaken = self._decode(arrivals, now)
         self._heard(intaken.heard)
         step = self._pipeline.take(intaken.batch, now)
-        self._telemetry.evaluation.observe((self._clock.monotonic_ms() - now.monotonic_ms) / 1000)
+        judged_ms = self._clock.monotonic_ms()
+        self._telemetry.evaluation.observe((judged_ms - now.monotonic_ms) / 1000)
+        if arrivals.since_ms is not None:
+            self._telemetry.evaluation_lag.observe((judged_ms - arrivals.since_ms) / 1000)
         count_read(self._telemetry, intaken, step, now)
         self._telemetry.series.set(len(self._pipeline.series))
         if intaken.rejected:
