@@ -170,7 +170,11 @@ class SeriesTable:
 
 def grown(column: NDArray[_Scalar], capacity: int, fill: float) -> NDArray[_Scalar]:
     """Return a column (or a table) with room for more rows, the new ones filled."""
-    wider: NDArray[_Scalar] = np.full((capacity, *column.shape[1:]), fill, column.dtype)
+    shape = (capacity, *column.shape[1:])
+    # The system gives memory for zeros only where they are written over.
+    wider: NDArray[_Scalar] = (
+        np.full(shape, fill, column.dtype) if fill else np.zeros(shape, column.dtype)
+    )
     wider[: len(column)] = column
     return wider
 
