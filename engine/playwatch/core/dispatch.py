@@ -118,14 +118,14 @@ class Dispatch:
 
     def _share_many(self, batch: SampleBatch) -> dict[int, Part | Few]:
         self._know(batch.series)
-        kinds = self._kind[batch.series]
+        kinds = self._kind.take(batch.series)
         edges = [0, len(batch)]
         if (kinds != kinds[0]).any():
             order = np.argsort(kinds, kind="stable")
             batch, kinds = batch.take(order), kinds[order]
             inner = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
             edges = [0, *inner.tolist(), len(batch)]
-        starts = self._start[batch.series]
+        starts = self._start.take(batch.series)
         pieces: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
         for low, high in pairwise(edges):
             for place, number in enumerate(self._wanted_by[kinds[low]]):
@@ -134,14 +134,14 @@ class Dispatch:
         shares: dict[int, Part | Few] = {}
         for number, mine in pieces.items():
             (low, high, place), *others = mine
-            group = self._group[starts[low:high] + place]
+            group = self._group.take(starts[low:high] + place)
             if not others and high - low <= self._few:
                 shares[number] = lists.few(group, low, high)
             elif not others:
                 shares[number] = Part(group, batch.slice(low, high))
             else:
                 index = np.concatenate([np.arange(low, high) for low, high, _ in mine])
-                groups = [self._group[starts[low:high] + place] for low, high, place in mine]
+                groups = [self._group.take(starts[low:high] + place) for low, high, place in mine]
                 shares[number] = Part(np.concatenate(groups), batch.take(index))
         return shares
 
@@ -151,7 +151,7 @@ class Dispatch:
             capacity = max(len(self._series), 5 * len(self._kind) // 4)
             self._kind = grown(self._kind, capacity, _UNKNOWN)
             self._start = grown(self._start, capacity, 0)
-        unknown = self._kind[rows] == _UNKNOWN
+        unknown = self._kind.take(rows) == _UNKNOWN
         if unknown.any():
             for row in np.unique(rows[unknown]).tolist():
                 self._learn(row)

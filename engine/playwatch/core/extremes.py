@@ -18,6 +18,7 @@ from playwatch.core.windows import BUCKETS, RingWindows, Totals
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from playwatch.core.places import Places
     from playwatch.core.samples import SampleBatch
 
 
@@ -84,12 +85,13 @@ class ExtremeWindows(RingWindows):
 
     def _fill(
         self,
-        slot: NDArray[np.int64],
+        slots: Places,
         batch: SampleBatch,
         weight: NDArray[np.float64],
         sign: int,
     ) -> None:
-        super()._fill(slot, batch, weight, sign)
+        super()._fill(slots, batch, weight, sign)
+        slot = slots.index
         extremes = self.extremes.reshape(-1)
         if sign < 0:
             extremes[slot[self.samples.reshape(-1)[slot] <= 0]] = np.nan

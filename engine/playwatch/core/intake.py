@@ -252,8 +252,9 @@ class Intake:
         if self._has_left_out:
             places = np.flatnonzero(samples.series != REFUSED)
             samples = samples.take(places)
-        metric = self._series.metric[samples.series]
-        fits = (samples.value >= self._low[metric]) & (samples.value <= self._high[metric])
+        metric = self._series.metric.take(samples.series)
+        value = samples.value
+        fits = (value >= self._low.take(metric)) & (value <= self._high.take(metric))
         latest = self.arrived.at + self._max_ahead_ms
         earliest = self.arrived.at - self._max_age_ms
         is_good = fits & (samples.at <= latest) & (samples.at >= earliest)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.core.places import Places
 from playwatch.core.samples import FEW, SampleBatch
 from playwatch.core.series import NEVER, cells
 
@@ -56,25 +57,41 @@ def settle(series: SeriesTable, batch: SampleBatch, few: int = FEW) -> Settled:
     """
     if len(batch) <= few and _settle_few(series, batch):
         return Settled(batch, _NONE)
-    position = np.arange(len(batch), dtype=np.int64)
-    series.stamp[batch.series] = position
-    if (series.stamp[batch.series] == position).all():
-        prior = series.newest_at[batch.series]
+    if _has_each_once(series, batch):
+        prior = series.newest_at.take(batch.series)
         is_newest = batch.at >= prior
         counted = batch
     else:
         counted, prior, is_newest = _settle_repeated(series, batch)
     replaces = is_newest & (counted.at == prior)
-    rows = counted.series[replaces]
-    withdrawn = SampleBatch(
-        rows, series.newest_at[rows], series.newest_value[rows], series.newest_views[rows]
-    )
-    newest = counted.take(is_newest)
+    withdrawn = _standing(series, counted.series[replaces]) if replaces.any() else _NONE
+    newest = counted if is_newest.all() else counted.take(is_newest)
     # Rows that stand twice among the newest are in rising time: the last wins.
-    series.newest_at[newest.series] = newest.at
-    series.newest_value[newest.series] = newest.value
-    series.newest_views[newest.series] = newest.views
+    rows = newest.series.astype(np.intp)
+    series.newest_at[rows] = newest.at
+    series.newest_value[rows] = newest.value
+    series.newest_views[rows] = newest.views
     return Settled(counted, withdrawn)
+
+
+def _has_each_once(series: SeriesTable, batch: SampleBatch) -> bool:
+    """Return whether no series stands twice in a batch."""
+    places = Places(batch.series)
+    if places.are_rising:
+        return True
+    position = np.arange(len(batch), dtype=np.int64)
+    series.stamp[places.index] = position
+    return bool((series.stamp.take(places.index) == position).all())
+
+
+def _standing(series: SeriesTable, rows: NDArray[np.int32]) -> SampleBatch:
+    """Return the newest samples that the table holds."""
+    return SampleBatch(
+        rows,
+        series.newest_at.take(rows),
+        series.newest_value.take(rows),
+        series.newest_views.take(rows),
+    )
 
 
 def _settle_few(series: SeriesTable, batch: SampleBatch) -> bool:
@@ -141,9 +158,9 @@ def _running_maximum(
 
 def by_metric(series: SeriesTable, settled: Settled) -> list[tuple[int, Settled]]:
     """Split a batch by metric; one that has a single metric goes through whole."""
-    metric = series.metric[settled.counted.series]
+    metric = series.metric.take(settled.counted.series)
     first = int(metric[0]) if len(metric) else NEVER
-    withdrawn = series.metric[settled.withdrawn.series]
+    withdrawn = series.metric.take(settled.withdrawn.series)
     if (metric == first).all() and (withdrawn == first).all():
         return [(first, settled)]
     return [

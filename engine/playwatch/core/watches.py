@@ -12,6 +12,7 @@ from playwatch.core.clerk import Clerk
 from playwatch.core.groups import GroupTable
 from playwatch.core.hindsight import Hindsight
 from playwatch.core.lifecycle import LifecycleState
+from playwatch.core.places import distinct
 from playwatch.core.rules import NoDataPolicy, Threshold
 from playwatch.core.series import NEVER
 from playwatch.core.singles import Singles
@@ -99,7 +100,7 @@ class Watch:
         late = self.windows.add(group, batch, monotonic_ms)
         if self._hindsight:
             self._hindsight.revise(group, batch, 1)
-        return np.unique(group) if len(group) > 1 else group, late
+        return distinct(group, len(self.groups)), late
 
     def take_few(self, few: Few, monotonic_ms: int) -> tuple[Touched, int]:
         """Do the same for so few samples that a loop is quicker than columns.

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import numpy as np
 
+from playwatch.core.places import Places, distinct
 from playwatch.core.series import NEVER, grown
 
 if TYPE_CHECKING:
@@ -88,16 +89,17 @@ class EventClocks:
         patience_ms
             A silence up to this long across a restart is no hole.
         """
-        waiting = self.resumed_from[group] != NEVER
+        waiting = self.resumed_from.take(group) != NEVER
         if waiting.any():
             self._resume(group[waiting], at[waiting], patience_ms)
-        is_newer = at > self.newest_at[group]
-        is_first = self.first_at[group] == NEVER
+        is_newer = at > self.newest_at.take(group)
+        is_first = self.first_at.take(group) == NEVER
         if is_first.any():
             self.first_at[group[is_first]] = np.iinfo(np.int64).max
             np.minimum.at(self.first_at, group[is_first], at[is_first])
-        np.maximum.at(self.newest_at, group, at)
-        self.heard_ms[group[is_newer]] = monotonic_ms
+        places = Places(group)
+        places.raise_to(self.newest_at, at)
+        self.heard_ms[places.index[is_newer]] = monotonic_ms
 
     def _resume(self, group: NDArray[np.int32], at: NDArray[np.int64], patience_ms: int) -> None:
         # What is older than the stop does not tell whether anything was missed.
@@ -112,18 +114,18 @@ class EventClocks:
 
     def now(self, group: NDArray[np.int32], monotonic_ms: int) -> NDArray[np.int64]:
         """Return the event time of each group; `NEVER` for one without samples."""
-        newest = self.newest_at[group]
-        elapsed = np.maximum(monotonic_ms - self.heard_ms[group], 0)
+        newest = self.newest_at.take(group)
+        elapsed = np.maximum(monotonic_ms - self.heard_ms.take(group), 0)
         return np.where(newest == NEVER, NEVER, newest + elapsed)
 
     def covers(self, group: NDArray[np.int32], since: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which groups have no hole after a time."""
-        known: NDArray[np.bool_] = self.resumed_from[group] == NEVER
-        return known & (since >= self.hole_until[group])
+        known: NDArray[np.bool_] = self.resumed_from.take(group) == NEVER
+        return known & (since >= self.hole_until.take(group))
 
     def fills(self, group: NDArray[np.int32], since: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which groups have been heard of, without a hole, since a time."""
-        return self.covers(group, since) & (since >= self.first_at[group])
+        return self.covers(group, since) & (since >= self.first_at.take(group))
 
 
 class RingWindows:
@@ -202,14 +204,18 @@ class RingWindows:
     def totals(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> Totals:
         """Return what the windows of some groups hold at their event times."""
         first = at // self.bucket_ms - (BUCKETS - 1)
-        if (first > self.head[group] - (BUCKETS - 1)).any():
+        if (first > self.head.take(group) - (BUCKETS - 1)).any():
             inside = self._numbers(group) >= first[:, None]
             return Totals(
                 np.where(inside, self.sums[group], 0.0).sum(axis=1),
                 np.where(inside, self.views[group], 0).sum(axis=1),
                 np.where(inside, self.samples[group], 0).sum(axis=1, dtype=np.int64),
             )
-        return Totals(self.total_sums[group], self.total_views[group], self.total_samples[group])
+        return Totals(
+            self.total_sums.take(group),
+            self.total_views.take(group),
+            self.total_samples.take(group),
+        )
 
     def covers(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which windows have no hole that a restart left."""
@@ -235,11 +241,11 @@ class RingWindows:
 
     def _advance(self, group: NDArray[np.int32]) -> None:
         """Empty the buckets that the clocks have newly entered."""
-        head = self.clocks.newest_at[group] // self.bucket_ms
-        is_ahead = head > self.head[group]
+        head = self.clocks.newest_at.take(group) // self.bucket_ms
+        is_ahead = head > self.head.take(group)
         if not is_ahead.any():
             return
-        rows = np.unique(group[is_ahead])
+        rows = distinct(group[is_ahead], len(self.head))
         head = self.clocks.newest_at[rows] // self.bucket_ms
         steps = np.minimum(head - self.head[rows], BUCKETS)
         slots = np.arange(BUCKETS)
@@ -258,28 +264,32 @@ class RingWindows:
     def _pour(self, group: NDArray[np.int32], batch: SampleBatch, sign: int) -> int:
         """Add (or take back) what is inside the rings; return how many were."""
         bucket = batch.at // self.bucket_ms
-        inside = bucket > self.head[group] - BUCKETS
+        inside = bucket > self.head.take(group) - BUCKETS
         if not inside.all():
             group, bucket, batch = group[inside], bucket[inside], batch.take(inside)
         weight = self.weights(batch)
-        slot = group.astype(np.int64) * BUCKETS + bucket % BUCKETS
-        self._fill(slot, batch, weight, sign)
-        np.add.at(self.total_sums, group, sign * weight)
-        np.add.at(self.total_views, group, sign * batch.views)
-        np.add.at(self.total_samples, group, sign)
+        views = batch.views
+        if sign < 0:
+            weight, views = -weight, -views
+        places = Places(group)
+        slots = Places(places.index * BUCKETS + bucket % BUCKETS)
+        self._fill(slots, batch, weight, sign)
+        places.add(self.total_sums, weight)
+        places.add(self.total_views, views)
+        places.add(self.total_samples, sign)
         return len(group)
 
     def _fill(
         self,
-        slot: NDArray[np.int64],
+        slots: Places,
         batch: SampleBatch,
         weight: NDArray[np.float64],
         sign: int,
     ) -> None:
-        """Add samples to their buckets (or take them back); a slot is a place in a flat table."""
-        np.add.at(self.sums.reshape(-1), slot, sign * weight)
-        np.add.at(self.views.reshape(-1), slot, sign * batch.views)
-        np.add.at(self.samples.reshape(-1), slot, np.int32(sign))
+        """Add samples to their buckets (or take them back), which are places in flat tables."""
+        slots.add(self.sums.reshape(-1), weight)
+        slots.add(self.views.reshape(-1), batch.views if sign > 0 else -batch.views)
+        slots.add(self.samples.reshape(-1), sign)
 
     def _numbers(self, group: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return which bucket each slot holds, shape ``(n, BUCKETS)``."""
