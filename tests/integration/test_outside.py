@@ -50,7 +50,7 @@ def is_framed(text: str) -> bool:
         ("GET", "/nowhere", {}, 404, "The address may be old or mistyped"),
         ("POST", "/page/one", {}, 401, "Log in, then do it again"),
         ("POST", "/page/one", {"Authorization": f"Bearer {READER}"}, 403, "role write"),
-        ("GET", "/page/one", {"Host": "evil.example"}, 421, "name it in web.hosts"),
+        ("GET", "/page/one", {"Host": "evil.example"}, 421, "by a name in web.hosts"),
         ("POST", "/page/one", {"Origin": "http://evil.example"}, 403, "page of another server"),
         ("PUT", "/login", {"Authorization": f"Bearer {WRITER}"}, 405, "use its buttons"),
         ("GET", "/broken", {}, 500, "its log says what happened"),

@@ -36,6 +36,16 @@ _ADVICE: Final = {
     503: "Try again in a moment; the status page says what is missing.",
 }
 """What a person can do about it, where the error itself does not say."""
+_HEADINGS: Final = {
+    401: "Log in first",
+    403: "Not allowed",
+    421: "Not by that name",
+    500: "Our mistake",
+    503: "Not available",
+}
+"""Titles of pages, where the words of the protocol say little to a person."""
+_FOR_PROGRAMS: Final = {401, 421}
+"""Errors whose own hint speaks to whoever writes a program."""
 _LOGIN_HELPS: Final = {401, 403}
 _BOUNCE: Final = '<!doctype html><meta http-equiv="refresh" content="0"><title>Playwatch</title>\n'
 
@@ -100,10 +110,10 @@ def _page(request: web.Request, error: ProblemError) -> web.Response:
     text = outside(
         request,
         "error.html.j2",
-        title_of(error.status),
+        _HEADINGS.get(error.status) or title_of(error.status),
         status=error.status,
         detail=error.detail,
-        hint="" if error.status == _UNKNOWN else str(error.facts.get("hint", "")),
+        hint="" if error.status in _FOR_PROGRAMS else str(error.facts.get("hint", "")),
         advice=_ADVICE.get(error.status, ""),
         asks_for_login=caller is not None and error.status in _LOGIN_HELPS,
         may_read=may_read,
