@@ -153,11 +153,10 @@ class Hindsight:
         sign
             1 for samples that count, -1 for those that count no more.
         """
-        for row, moments in self._moments.items():
-            mine = group == row
-            if mine.any():
-                part = batch.take(mine)
-                self._revised += [(row, one) for one in moments if self._pour(row, one, part, sign)]
+        reached = self._reached(group, batch.at)
+        for row in [one for one in self._moments if one in reached] if reached else ():
+            part, moments = batch.take(group == row), self._moments[row]
+            self._revised += [(row, one) for one in moments if self._pour(row, one, part, sign)]
 
     def corrected(self, still_open: MutableMapping[int, Incident], clerk: Clerk) -> list[Turn]:
         """Judge again what was revised; return the incidents that it would have changed.
@@ -200,6 +199,20 @@ class Hindsight:
                 self._moments[row] = kept
             else:
                 del self._moments[row]
+
+    def _reached(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> set[int]:
+        """Return the groups of which a sample is older than what a moment had heard.
+
+        Hardly any is, and after a storm every group has moments.
+        """
+        rows, position = np.unique(group, return_inverse=True)
+        oldest = np.full(len(rows), np.iinfo(np.int64).max)
+        np.minimum.at(oldest, position, at)
+        return {
+            row
+            for row, first in zip(rows.tolist(), oldest.tolist(), strict=True)
+            if any(first < one.heard_at for one in self._moments.get(row, ()))
+        }
 
     def _findings(self, group: int, incident: Incident) -> str:
         return "; ".join(
