@@ -127,3 +127,17 @@ def test_latest_values_have_no_past_to_correct() -> None:
     stage.send(-8, metric=VIEWERS, lag_s=5, cdn="b")
 
     assert corrections(stage) == []
+
+
+def test_each_of_many_groups_is_corrected_by_its_own_late_samples_alone() -> None:
+    stage = Stage(a_rule("> 5", resolve="< 1", by=("country",)))
+    countries = ("DE", "FR", "SE", "US")
+    for country in countries:
+        stage.send(9, views=100, country=country)
+    stage.sleep(10)
+
+    for country in countries[1:3]:
+        stage.send(3, views=200, lag_s=12, country=country, cdn="slow")
+
+    marked = {dict(one.breakdowns)["country"] for word, one in stage.log if word == "corrected"}
+    assert marked == {"FR", "SE"}
