@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from playwatch_models.memory import HEIGHTS
-from playwatch_models.residuals import noise_floor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +83,8 @@ def tabulate(
     rarities: Floats,
     context: tuple[Floats, Floats, Habituation],
     at: NDArray[np.intp],
+    *,
+    is_log: bool = False,
 ) -> Floats:
     """Return the features of some columns, shape ``(m, len(FEATURES))``.
 
@@ -95,18 +96,26 @@ def tabulate(
         The values, the hours since the epoch, and what is familiar.
     at
         Columns to look at, shape ``(m,)``.
+    is_log
+        Whether values are logarithms, so that a difference is a share already.
     """
     value, hour, habituation = context
     agreed = found.agreed[at]
     sign = np.where(agreed >= 0, _F(1), _F(-1))
     height = np.abs(agreed)
-    floor = noise_floor(memory)[at]
-    x, mean = value[at], np.abs(memory.mean[at])
+    floor, x = found.floor[at], value[at]
+    mean = np.ones_like(x) if is_log else np.abs(memory.mean[at])
     span = memory.high[at] - memory.low[at] + floor
     novelty = np.maximum(x - memory.high[at], memory.low[at] - x) / span
     times, since = habituation.familiar(memory, at, height, hour[at])
     low = height < HEIGHTS[0]
-    base = _F(0.05) * mean + _TINY
+    shares = [found.off[at], found.missed[at]]
+    if is_log:
+        shares = [np.abs(np.expm1(np.minimum(share, _FIVE))) for share in shares]
+    else:
+        base = _F(0.05) * mean + _TINY
+        shares[0] = np.abs(shares[0]) / (np.abs(found.expected[at]) + base)
+        shares[1] = np.abs(shares[1]) / (np.abs(memory.level[at]) + base)
     columns = (
         height,
         found.season[at] * sign,
@@ -115,8 +124,7 @@ def tabulate(
         memory.quick[at] * sign,
         memory.slow[at] * sign,
         np.minimum(novelty, _FIVE),
-        np.minimum(np.abs(found.off[at]) / (np.abs(found.expected[at]) + base), _FIVE),
-        np.minimum(np.abs(found.missed[at]) / (np.abs(memory.level[at]) + base), _FIVE),
+        *(np.minimum(share, _FIVE) for share in shares),
         (found.local[at] - memory.before[at]) * sign,
         _log_ratio(memory.recent_noise[at], memory.local_noise[at]),
         np.log((memory.season_noise[at] + floor) / (memory.size[at] + floor)),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Pace", "Residuals", "learn_levels", "measure", "noise_floor", "smooth"]
+__all__ = ["Pace", "Residuals", "learn_levels", "measure", "smooth"]
 
 YOUNG = np.float32(100.0)
 """Until so many intervals were seen, updates are not clipped."""
@@ -79,6 +79,8 @@ class Residuals:
         Whether the profile had anything to say.
     off, missed
         Value less ``expected``; value less the local level.
+    floor
+        The smallest noise that a group is believed to have.
     season_scale, local_scale
         The noise that each is measured in.
     season, local, agreed
@@ -90,6 +92,7 @@ class Residuals:
     known: NDArray[np.bool_]
     off: Floats
     missed: Floats
+    floor: Floats
     season_scale: Floats
     local_scale: Floats
     season: Floats
@@ -97,9 +100,10 @@ class Residuals:
     agreed: Floats
 
 
-def noise_floor(memory: Memory) -> Floats:
-    """Return the smallest noise that a group is believed to have."""
-    floor: Floats = _F(0.004) * np.abs(memory.mean) + _F(0.1) * memory.size + _F(1e-9)
+def _noise_floor(memory: Memory, *, is_log: bool) -> Floats:
+    """Return the smallest noise believed: 0.4 % of the mean, a tenth of the usual spread."""
+    share = np.ones_like(memory.mean) if is_log else np.abs(memory.mean)
+    floor: Floats = _F(0.004) * share + _F(0.1) * memory.size + _F(1e-9)
     return floor
 
 
@@ -108,6 +112,8 @@ def measure(
     value: Floats,
     profile: tuple[Floats, Floats, NDArray[np.bool_]],
     thinness: Floats | None,
+    *,
+    is_log: bool = False,
 ) -> Residuals:
     """Return how far values are off.
 
@@ -119,11 +125,13 @@ def measure(
         Level and deviation of the time of the day, and whether they are known.
     thinness
         By how much fewer views than usual widen the noise; None where none are known.
+    is_log
+        Whether values are logarithms, so that a difference is a share already.
     """
     level, deviation, known = profile
     expected = np.where(known, level + memory.offset, memory.level)
     spread = np.where(known, deviation, _F(0))
-    floor = noise_floor(memory)
+    floor = _noise_floor(memory, is_log=is_log)
     season_scale = (
         _F(0.5) * _SIGMA * (memory.season_noise + np.maximum(spread, _F(0.3) * memory.season_noise))
     )
@@ -139,7 +147,17 @@ def measure(
     agreed = np.where(np.abs(season) < np.abs(local), season, local)
     agreed[(season * local <= 0) | (memory.settling > 0)] = 0
     return Residuals(
-        expected, spread, known, off, missed, season_scale, local_scale, season, local, agreed
+        expected,
+        spread,
+        known,
+        off,
+        missed,
+        floor,
+        season_scale,
+        local_scale,
+        season,
+        local,
+        agreed,
     )
 
 
@@ -171,13 +189,15 @@ def learn_levels(memory: Memory, found: Residuals, value: Floats, pace: Pace) ->
     rate = np.where(settling, np.maximum(pace.offset, _F(0.3)), pace.offset)
     memory.offset += np.where(found.known, rate * np.clip(off, -reach, reach), 0)
     memory.offset *= _F(0.9995)
-    _learn_size(memory, value, weight, old)
+    _learn_size(memory, value, found.floor, (weight, old))
     memory.zeros += _F(0.003) * ((value == 0) - memory.zeros)
 
 
-def _learn_size(memory: Memory, value: Floats, weight: Floats, old: NDArray[np.bool_]) -> None:
+def _learn_size(
+    memory: Memory, value: Floats, floor: Floats, pace: tuple[Floats, NDArray[np.bool_]]
+) -> None:
     """Follow the long-run mean, its deviation and the range."""
-    floor = noise_floor(memory)
+    weight, old = pace
     away = value - memory.mean
     reach = 20 * np.maximum(memory.local_noise, memory.season_noise) + floor
     reach = np.where(old, reach, _F(np.inf))

@@ -164,9 +164,8 @@ class SeasonalDetector:
         block = self._table.read(where, to_write=frozen is not None)
         memory = Memory.of(block)
         self._greet(memory, chunk)
-        found = measure(
-            memory, chunk.value, self._expect(memory, chunk), _thinness(memory, chunk.views)
-        )
+        profile, thinness = self._expect(memory, chunk), _thinness(memory, chunk.views)
+        found = measure(memory, chunk.value, profile, thinness, is_log=self._is_log)
         smooth(memory, found.agreed)
         surprises = np.abs(
             np.stack((found.season, found.local, found.agreed, memory.slow, found.agreed))
@@ -250,9 +249,8 @@ class SeasonalDetector:
         score = np.zeros(len(chunk.rows))
         odd = gate(rarities)
         if len(odd):
-            table = tabulate(
-                memory, found, rarities, (chunk.value, chunk.hour, self._habituation), odd
-            )
+            context = (chunk.value, chunk.hour, self._habituation)
+            table = tabulate(memory, found, rarities, context, odd, is_log=self._is_log)
             score[odd] = self._jury.rarity(table, chunk.rows[odd])
         return score
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from playwatch_models.classes import Direction, MetricClass, Watch
-from playwatch_models.detector import Findings, Intervals
+from playwatch_models.detector import Detector, Findings, Intervals
+from playwatch_models.registry import open_detector
 from playwatch_models.seasonal import SeasonalDetector
 
 STEP_S = 600
@@ -12,7 +13,7 @@ START_S = 1_800_000_000 // 86_400 * 86_400
 
 
 def _step(
-    detector: SeasonalDetector,
+    detector: Detector,
     row: int,
     group: list[int],
     value: list[float],
@@ -76,3 +77,18 @@ def test_what_was_found_strange_yesterday_has_to_be_stranger_today() -> None:
 
     assert scores[0] > 4
     assert max(scores[8:]) < scores[0]
+
+
+def test_a_median_is_judged_alike_in_seconds_and_in_milliseconds() -> None:
+    generator = np.random.default_rng(0)
+    value = 0.8 * generator.lognormal(0, 0.03, 500)
+    value[450:460] *= 1.5
+    scores = []
+    for unit in (1.0, 1000.0):
+        detector = open_detector(MetricClass.MEDIAN, STEP_S, worse=Direction.UP)
+        detector.resize(1, np.array([-1], np.int32))
+        found = [_step(detector, row, [0], [unit * x]).score[0] for row, x in enumerate(value)]
+        scores.append(np.array(found))
+
+    assert scores[0][450:460].max() > scores[0][300:450].max() + 1
+    np.testing.assert_allclose(scores[0], scores[1], atol=0.3)
