@@ -28,6 +28,7 @@ import machine
 import numpy as np
 from baselines import BASELINES
 from labelled import Column, Floats, columns_of, read_index, replay
+from stages import STAGES
 
 from playwatch_models.agreement import agree
 from playwatch_models.classes import Direction, MetricClass, Watch
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from playwatch_models.archive import Archive
     from playwatch_models.detector import Detector
 
-DETECTORS = ("shipped", "tails", *BASELINES)
+DETECTORS = ("shipped", "tails", *STAGES, *BASELINES)
 OPENS, ENDS, CALM_ROWS = 3.5, 2.0, 3
 """The alarm column: once in 3,000 intervals by chance opens, calm for three ends."""
 
@@ -80,7 +81,8 @@ def opened(name: str, step_s: int, columns: Sequence[Column]) -> Stepper:
     else:
         model = None if name == "tails" else shipped_model()
         watch = Watch(MetricClass.GAUGE, float(step_s), Direction.EITHER)
-        detector = SeasonalDetector(watch, None if model is None else Panel(model, columns))
+        jury = None if model is None else Panel(model, columns)
+        detector = STAGES.get(name, SeasonalDetector)(watch, jury)
     detector.resize(len(columns), np.full(len(columns), -1, np.int32))
     free = np.zeros(len(columns), np.bool_)
     return lambda _, intervals: detector.step(intervals, free[: len(intervals.group)]).score

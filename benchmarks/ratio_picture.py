@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DAY = 1440
 START = 1_767_571_200_000
 WIDTH, HEIGHT, LEFT, TOP = 1100, 380, 56, 44
+TITLE = "Playback failures of one country: value, expected value with its band, and the incident"
 COUNTRY = 5
 COLUMNS = ("value", "expected", "low", "high", "views", "is_open")
 
@@ -69,7 +70,7 @@ def watched(seed: int) -> dict[str, NDArray[np.float64]]:
     return dict(zip(COLUMNS, day.T, strict=True))
 
 
-def picture(day: dict[str, NDArray[np.float64]]) -> str:
+def picture(day: dict[str, NDArray[np.float64]], title: str = TITLE, unit: str = " %") -> str:
     """Return the SVG: band, expectation, values, the open incident, and the views below."""
     across = LEFT + np.arange(len(day["value"])) / len(day["value"]) * (WIDTH - LEFT - 12)
     top = float(np.nanquantile(day["value"], 0.999)) * 1.1
@@ -88,7 +89,7 @@ def picture(day: dict[str, NDArray[np.float64]]) -> str:
         'fill="#d1242f" opacity="0.14"/>'
         for a, b in spans
     )
-    most = day["views"].max()
+    most = max(day["views"].max(), 1)
     bars = "".join(
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{below}" y2="{below - 60 * v / most:.1f}"/>'
         for x, v in zip(across[::3], day["views"][::3], strict=True)
@@ -97,16 +98,17 @@ def picture(day: dict[str, NDArray[np.float64]]) -> str:
         f'<text x="{across[hour * 60]:.0f}" y="{HEIGHT - 8}">{hour:02}:00</text>'
         for hour in range(0, 24, 3)
     )
+    digits = max(0, 2 - len(str(int(top))))
     ticks = "".join(
-        f'<text x="8" y="{floor - part * (floor - TOP) + 4:.0f}">{part * top:.1f} %</text>'
+        f'<text x="8" y="{floor - part * (floor - TOP) + 4:.0f}">'
+        f"{part * top:,.{digits}f}{unit}</text>"
         for part in (0, 0.5, 1)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="12" fill="#333">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
-        f'<text x="{LEFT}" y="20" font-size="15">Playback failures of one country: value, '
-        "expected value with its band, and the incident</text>"
+        f'<text x="{LEFT}" y="20" font-size="15">{title}</text>'
         f'{shades}<polygon points="{line("low")} {line("high", backwards=True)}" '
         'fill="#0969da" opacity="0.18"/>'
         f'<polyline points="{line("value")}" fill="none" stroke="#444" stroke-width="0.8"/>'
