@@ -109,13 +109,6 @@ def tabulate(
     novelty = np.maximum(x - memory.high[at], memory.low[at] - x) / span
     times, since = habituation.familiar(memory, at, height, hour[at])
     low = height < HEIGHTS[0]
-    shares = [found.off[at], found.missed[at]]
-    if is_log:
-        shares = [np.abs(np.expm1(np.minimum(share, _FIVE))) for share in shares]
-    else:
-        base = _F(0.05) * mean + _TINY
-        shares[0] = np.abs(shares[0]) / (np.abs(found.expected[at]) + base)
-        shares[1] = np.abs(shares[1]) / (np.abs(memory.level[at]) + base)
     columns = (
         height,
         found.season[at] * sign,
@@ -124,7 +117,7 @@ def tabulate(
         memory.quick[at] * sign,
         memory.slow[at] * sign,
         np.minimum(novelty, _FIVE),
-        *(np.minimum(share, _FIVE) for share in shares),
+        *_shares(memory, found, at, is_log=is_log),
         (found.local[at] - memory.before[at]) * sign,
         _log_ratio(memory.recent_noise[at], memory.local_noise[at]),
         np.log((memory.season_noise[at] + floor) / (memory.size[at] + floor)),
@@ -146,3 +139,18 @@ def _log_ratio(above: Floats, below: Floats) -> Floats:
     """Return the logarithm of a ratio, bounded below where either is nothing."""
     ratio: Floats = np.log((above + _TINY) / (below + _TINY) + _F(1e-3))
     return ratio
+
+
+def _shares(
+    memory: Memory, found: Residuals, at: NDArray[np.intp], *, is_log: bool
+) -> tuple[Floats, Floats]:
+    """Return by what share values are off the profile and the local level, at most five."""
+    off, missed = found.off[at], found.missed[at]
+    if is_log:
+        above = np.abs(np.expm1(np.minimum(np.stack((off, missed)), _FIVE)))
+    else:
+        base = _F(0.05) * np.abs(memory.mean[at]) + _TINY
+        usual = np.abs(np.stack((found.expected[at], memory.level[at]))) + base
+        above = np.abs(np.stack((off, missed))) / usual
+    season, local = np.minimum(above, _FIVE)
+    return season, local
