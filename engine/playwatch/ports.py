@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from playwatch.core.audit import AuditEntry
     from playwatch.core.decisions import Decision, Remark
@@ -58,6 +58,20 @@ class Arrivals:
     messages: Sequence[Message]
     acknowledge: Callable[[], None]
     since_ms: int | None = None
+
+    def portions(self, limit_bytes: int) -> Iterator[Arrivals]:
+        """Split into parts of about so many bytes; only the last one acknowledges."""
+        start = size = 0
+        for end, message in enumerate(self.messages, 1):
+            size += len(message.payload)
+            if size >= limit_bytes and end < len(self.messages):
+                yield Arrivals(self.messages[start:end], _nothing)
+                start, size = end, 0
+        yield Arrivals(self.messages[start:], self.acknowledge) if start else self
+
+
+def _nothing() -> None:
+    """Acknowledge nothing yet."""
 
 
 class Source(Protocol):

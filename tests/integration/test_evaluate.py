@@ -25,7 +25,7 @@ from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
 from playwatch.errors import StoreError
 from playwatch.ports import Arrivals, Message
-from playwatch.runtime.evaluate import Evaluator
+from playwatch.runtime.evaluate import PORTION_BYTES, Evaluator
 from playwatch.runtime.health import EngineHealth
 from playwatch.runtime.outbox import Outbox
 from playwatch.runtime.refused import RefusalLog
@@ -502,6 +502,43 @@ async def test_keys_announced_before_a_snapshot_are_known_after_a_restart(
 
     (incident,) = await incidents_in(store)
     assert dict(incident.breakdowns) == {"country": "SE"}
+
+
+def test_a_read_is_split_by_bytes_and_acknowledged_at_its_end() -> None:
+    acknowledged: list[int] = []
+    messages = [Message(TOPIC, b"x" * size, "native") for size in (4, 1, 2, 9, 1)]
+    portions = list(Arrivals(messages, lambda: acknowledged.append(1)).portions(5))
+
+    assert [[len(one.payload) for one in each.messages] for each in portions] == [
+        [4, 1],
+        [2, 9],
+        [1],
+    ]
+    for each in portions[:-1]:
+        each.acknowledge()
+    assert acknowledged == []
+    portions[-1].acknowledge()
+    assert acknowledged == [1]
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (9,), (9, 9), (5, 0)])
+def test_no_message_of_a_split_read_is_left_out(sizes: tuple[int, ...]) -> None:
+    messages = [Message(TOPIC, b"x" * size, "native") for size in sizes]
+    portions = list(Arrivals(messages, lambda: None).portions(5))
+
+    assert [one for each in portions for one in each.messages] == messages
+    assert len([each for each in portions if not each.messages]) == (not sizes)
+
+
+async def test_a_read_of_many_bytes_is_evaluated_to_its_end(store: Store, clock: HandClock) -> None:
+    setting = Setting(store, clock)
+    async with setting.running():
+        filler = b"[" + b" " * 900 + b"]"
+        count = PORTION_BYTES // len(filler) + 10
+        setting.feed.bring(sample(9.0), *[filler] * count, sample(9.0, "NO"))
+        await setting.feed.done()
+
+    assert len(await incidents_in(store)) == 2
 
 
 async def soon_stored(store: Store) -> None:

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 1.0
 SNAPSHOT_S: Final = 30.0
+PORTION_BYTES: Final = 1024 * 1024
+"""After so many, others have their turn: a backlog of packed samples is millions of them."""
 
 log = logging.getLogger("playwatch.evaluate")
 
@@ -202,9 +204,10 @@ class Evaluator:
         try:
             while True:
                 arrivals = await source.read()
-                async with self._turn:
-                    await self._commits.room()
-                    self._take(arrivals)
+                for portion in arrivals.portions(PORTION_BYTES):
+                    async with self._turn:
+                        await self._commits.room()
+                        self._take(portion)
         finally:
             await self._commits.close()
 
