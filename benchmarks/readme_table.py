@@ -40,7 +40,7 @@ def table() -> str:
         path = RESULTS / f"{name}.json"
         if path.exists():
             result = json.loads(path.read_text())
-            commit = result.get("machine", {}).get("commit", "")
+            commit = result.get("machine", result).get("commit", "")
             source = f"`results/{name}.json` at `{commit}`"
             lines += [
                 f"| {what} | {found} | {goal} | {source} |" for what, found, goal in rows(result)
@@ -156,6 +156,31 @@ def _backtest(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "a backtest of a week of 1,000 series, 10 million samples", found, "< 30 s"
 
 
+def _pages(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    times = {name: one["clock"] for name, one in result["page_ms"].items() if "api/" not in name}
+    slowest = max(times, key=lambda name: times[name]["median"])
+    held = f"{result['series']:,} series, {result['incidents']:,} incidents"
+    found = f"{times[slowest]['median']:.0f} ms, `{slowest}`"
+    yield f"the slowest page, {held}", found, "< 100 ms"
+    what = f"{result['clients']} browsers that watch, cores"
+    yield what, f"{result['cores']['by_clients']:.2f}", "< 0.2"
+
+
+def _web(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    times = result["paths"]["incidents"]["ms"]
+    what = f"the API's list of incidents, 100 of {result['incidents']:,}"
+    yield what, f"{times['median']:.1f} ms median, {times['p99']:.1f} ms p99", "< 20 ms p99"
+
+
+def _watched(result: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    alone, watched = (result["rows"][name]["trigger_ms"] for name in ("alone", "watched"))
+    yield (
+        f"publish to page while {result['clients']} browsers watch, and while none does",
+        f"{watched['median']:.1f} ms, and {alone['median']:.1f} ms median",
+        "the same",
+    )
+
+
 SOURCES: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str, str]]]] = {
     "detection_latency": _latency,
     "against_peers": _peers,
@@ -167,6 +192,9 @@ SOURCES: dict[str, Callable[[dict[str, Any]], Iterator[tuple[str, str, str]]]] =
     "recovery": _recovery,
     "evaluation": _evaluation,
     "backtest": _backtest,
+    "web": _web,
+    "pages": _pages,
+    "watched": _watched,
 }
 
 

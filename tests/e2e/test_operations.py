@@ -92,7 +92,7 @@ async def test_a_check_looks_at_the_store_and_at_its_history(config: Path, tmp_p
         history.write(Rows.of(ids, [30_000_000], [1.0], [500]))
 
     code, said = await finished("store", "check", "-c", str(config))
-    assert (code, "1 series in 1 blocks, from 2027-01-15T" in said) == (0, True)
+    assert (code, "1 series in 1 block, from 2027-01-15T" in said) == (0, True)
     code, said = await finished("store", "check", "-c", str(config), "--json")
     assert json.loads(said)["history"]["problems"] == []
     with closing(sqlite3.connect(past)) as database:

@@ -296,6 +296,21 @@ async def test_incidents_are_listed_by_rule_and_status(store: Store) -> None:
     assert await ids(IncidentQuery(rule="s", status=Status.OPEN)) == {"c"}
 
 
+async def test_letters_come_by_how_they_stand_in_pages(store: Store) -> None:
+    incidents = [an_incident(str(number)) for number in range(5)]
+    deliveries = [a_delivery(one) for one in incidents]
+    await store.commit(Changes(incidents, deliveries))
+    dead = replace(deliveries[1], status=DeliveryStatus.DEAD, attempts=1)
+    await store.record([AttemptRecord(dead, T0, 1.0, "rejected")])
+
+    every, waiting = set(DeliveryStatus), {DeliveryStatus.PENDING}
+    ids = [one.id for one in deliveries]
+    assert [one.id for one in await store.letters(every, 2, 1)] == ids[1:3]
+    assert [one.id for one in await store.letters(waiting, 9, 1)] == ids[2:]
+    assert await store.letters({DeliveryStatus.DEAD}, 9) == [dead]
+    assert await store.letters(every, 9, 5) == await store.letters(every, 0) == []
+
+
 async def test_a_snapshot_replaces_the_one_before(store: Store) -> None:
     assert await store.load_snapshot() is None
     await store.save_snapshot({"windows": b"old", "lifecycle": b"gone"}, T0)

@@ -88,6 +88,7 @@ def _tell(found: StoreCheck, verb: str, past: HistoryCheck | None = None, *, as_
 
 def _tell_past(past: HistoryCheck, *, as_json: bool) -> None:
     from playwatch.cli.documents import print_json
+    from playwatch.cli.settings import counted
 
     document = _document(past)
     if as_json:
@@ -96,7 +97,7 @@ def _tell_past(past: HistoryCheck, *, as_json: bool) -> None:
     span = f", from {document['first']} to {document['last']}" if past.blocks else ""
     typer.echo(
         f"checked {past.path}: {past.size / 1e6:,.1f} MB,"
-        f" {past.series:,} series in {past.blocks:,} blocks{span}"
+        f" {past.series:,} series in {counted(past.blocks, 'block')}{span}"
     )
     for problem in past.problems:
         typer.echo(f"  {problem}")
