@@ -17,7 +17,7 @@ import numpy as np
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.phases import Phase
 from playwatch.runtime.standings import GroupReading, RuleReading, band, margins, row_of
-from playwatch.runtime.text_search import rows_with
+from playwatch.runtime.text_search import BETWEEN, rows_with
 from playwatch.runtime.trails import Trails
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ class Readings:
         if text:
             keys = watch.groups.keys
             found = await rows_with(
-                text, rows.tolist(), lambda part: ["\x1f".join(keys[row]) for row in part]
+                text,
+                rows.tolist(),
+                lambda part: BETWEEN.join(["\x1f".join(keys[row]) for row in part]),
             )
             rows = np.array(found, np.int64)
         values = self._known(watch)

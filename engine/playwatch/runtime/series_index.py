@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from playwatch.core.series import NEVER
-from playwatch.runtime.text_search import rows_with
+from playwatch.runtime.text_search import BETWEEN, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Dimensions = tuple[tuple[str, str], ...]
 
+_BETWEEN: Final = BETWEEN.encode()
 _LOOKED_AT: Final = 2_000
 """Series of a metric whose names tell its dimensions."""
 
@@ -146,11 +147,9 @@ class SeriesIndex:
         table = self._engine.pipeline.series
         return [dict(table.dimensions(int(row))).get(dimension, "") for row in rows]
 
-    def _texts(self, rows: Sequence[int]) -> list[str]:
-        table = self._engine.pipeline.series
-        # No name has two separators in a row, so all are decoded in one go.
-        names = b"\x1e\x1e".join(table.canonicals(rows)).decode()
-        return names.replace("\x1f", "=").split("\x1e\x1e")
+    def _texts(self, rows: Sequence[int]) -> str:
+        names = _BETWEEN.join(self._engine.pipeline.series.canonicals(rows))
+        return names.decode().replace("\x1f", "=")
 
     def _dimensions(self, number: int, count: int) -> dict[str, int]:
         """Return a metric's dimensions; worked out anew only while it is young."""

@@ -15,30 +15,32 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 4_096
 """Texts that are looked at before something else has its turn: half a millisecond."""
+BETWEEN: Final = "\x1e\x1e"
+"""Stands between texts, and in none: names and values of dimensions never hold it."""
 
 
 async def rows_with(
-    sought: str, rows: Sequence[int], texts: Callable[[Sequence[int]], Sequence[str]]
+    sought: str, rows: Sequence[int], texts: Callable[[Sequence[int]], str]
 ) -> list[int]:
     """Return the rows whose text holds another, whatever the case, in their order.
 
     Parameters
     ----------
     texts
-        Returns the texts of some rows, one each.
+        Returns the texts of some rows in one, with `BETWEEN` between them.
+
+    Notes
+    -----
+    All of them are looked at as one, and apart only where that has it: what is
+    rare is found in half the time.
     """
     wanted = sought.casefold()
     found: list[int] = []
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
-        known = folded(texts(part))
-        found += [row for row, text in zip(part, known, strict=True) if wanted in text]
+        known = texts(part).casefold()
+        if wanted in known:
+            lines = known.split(BETWEEN)
+            found += [row for row, text in zip(part, lines, strict=True) if wanted in text]
         await asyncio.sleep(0)
     return found
-
-
-def folded(texts: Sequence[str]) -> list[str]:
-    """Return texts casefolded; all in one go, which is twice as fast as one by one."""
-    lines = "\0".join(texts).casefold().split("\0")
-    # A text with a NUL of its own comes apart.
-    return lines if len(lines) == len(texts) else [text.casefold() for text in texts]
