@@ -229,6 +229,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 "series": arguments.series,
                 "incidents": arguments.incidents,
                 "clients": arguments.clients,
+                "up_s": arguments.up,
                 "page_ms": await pages(engine.web_url, arguments.runs),
                 "cores": await watched(engine, arguments.clients),
             }
