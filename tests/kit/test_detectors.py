@@ -237,6 +237,33 @@ def test_a_forgotten_group_is_as_new(metric_class: MetricClass) -> None:
 
 
 @each_class
+def test_a_row_that_was_forgotten_serves_the_next_group(metric_class: MetricClass) -> None:
+    stream = normal(metric_class, 260, 2)
+    strange = Stream(stream.value.copy(), stream.views)
+    strange.value[:60, 1] = np.minimum(stream.value[:60, 1] * 9, 90)
+    used, never = _opened(metric_class, 2), _opened(metric_class, 2)
+    free = np.zeros(2, np.bool_)
+    for row in range(60):
+        used.step(intervals(strange, row), free)
+        never.step(intervals(stream, row, group=np.array([0], np.int32)), free[:1])
+    used.forget(np.array([1], np.int32))
+    used.resize(2, np.full(2, -1, np.int32))
+
+    pairs = list(
+        zip(
+            play(used, stream, range(60, 260)),
+            play(never, stream, range(60, 260)),
+            strict=True,
+        )
+    )
+
+    assert max(one.score[1] for one, _ in pairs) < PAGES
+    assert [one.evidence[1] for one, _ in pairs][:20] == [two.evidence[1] for _, two in pairs][:20]
+    after, fresh = pairs[-1]
+    assert after.expected[1] == pytest.approx(fresh.expected[1], rel=0.05)
+
+
+@each_class
 def test_no_groups_are_no_findings(metric_class: MetricClass) -> None:
     nothing = np.empty(0)
     interval = Intervals(nothing.astype(np.int32), nothing.astype(np.int64), nothing, nothing)

@@ -54,6 +54,11 @@ class AudienceMemory:
                 fill = NEVER if name in {"number", "last_number"} else 0
                 setattr(self, name, grown(getattr(self, name), capacity, fill))
 
+    def forget(self, leaf: NDArray[np.intp]) -> None:
+        """Make some series as new."""
+        for name in self.COLUMNS:
+            getattr(self, name)[leaf] = NEVER if name in {"number", "last_number"} else 0
+
     def parts(self, waiting: Waiting) -> Iterator[Waiting]:
         """Iterate over the samples interval by interval, each part counted when it comes."""
         numbers = waiting.at // self._interval_ms

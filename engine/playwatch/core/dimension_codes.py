@@ -36,10 +36,10 @@ class DimensionCodes:
         self._columns: NDArray[np.int32] = np.zeros((0, LIMIT), np.int32)
         self._count = 0
 
-    def add(self, dimensions: Mapping[str, str]) -> None:
-        """Add a series."""
-        if self._count >= len(self._columns):
-            self._columns = grown(self._columns, max(64, 2 * self._count), MISSING)
+    def put(self, row: int, dimensions: Mapping[str, str]) -> None:
+        """Put a series into a row: the next one, or one that was cleared."""
+        if row >= len(self._columns):
+            self._columns = grown(self._columns, max(64, 2 * row), MISSING)
         for name, value in dimensions.items():
             number = self._number(name)
             if number < LIMIT:
@@ -47,8 +47,18 @@ class DimensionCodes:
                 code = codes.setdefault(value, len(codes))
                 if code == len(self.values[number]):
                     self.values[number].append(value)
-                self._columns[self._count, number] = code
-        self._count += 1
+                self._columns[row, number] = code
+        self._count = max(self._count, row + 1)
+
+    def clear(self, rows: NDArray[np.intp]) -> None:
+        """Forget some series, and the values that no other one has."""
+        self._columns[rows] = MISSING
+        for number, values in enumerate(self.values):
+            column = self._columns[: self._count, number]
+            used = np.unique(column[column != MISSING])
+            column[:] = np.where(column == MISSING, MISSING, np.searchsorted(used, column))
+            self.values[number] = [values[code] for code in used.tolist()]
+            self._code_of[number] = {name: code for code, name in enumerate(self.values[number])}
 
     def columns(self) -> NDArray[np.int32]:
         """Return the codes, shape ``(series, dimensions)``; `MISSING` for none."""

@@ -105,6 +105,11 @@ class GroupFacts:
             for name, fill in _FILL.items():
                 setattr(self, name, grown(getattr(self, name), capacity, fill))
 
+    def forget(self, group: NDArray[np.int32]) -> None:
+        """Make some groups as new."""
+        for name, fill in _FILL.items():
+            getattr(self, name)[group] = fill
+
     def note(
         self,
         intervals: Intervals,

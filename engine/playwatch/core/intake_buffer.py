@@ -73,12 +73,12 @@ class IntakeBuffer:
     def __init__(self, *, weighs_by_views: bool) -> None:
         self._weighs_by_views = weighs_by_views
         self._kept: list[tuple[SampleBatch, int, int]] = []
-        self._series: SeriesTable | None = None
+        self.series: SeriesTable | None = None
         self.waiting = 0
 
     def keep(self, series: SeriesTable, settled: Settled, monotonic_ms: int) -> None:
         """Keep a batch, and what it takes back."""
-        self._series = series
+        self.series = series
         for batch, sign in ((settled.withdrawn, -1), (settled.counted, 1)):
             if len(batch):
                 self._kept.append((batch, monotonic_ms, sign))
@@ -87,11 +87,11 @@ class IntakeBuffer:
     def pour(self, lattice: Lattice) -> Waiting | None:
         """Give out everything that waits, as samples of the lattice; None for nothing."""
         kept, self._kept, self.waiting = self._kept, [], 0
-        if not kept or self._series is None:
+        if not kept or self.series is None:
             return None
         sizes = [len(batch) for batch, _, _ in kept]
         rows = np.concatenate([batch.series for batch, _, _ in kept])
-        leaf = lattice.leaves_of(self._series, rows)
+        leaf = lattice.leaves_of(self.series, rows)
         mine = leaf != NO_GROUP
         if not mine.any():
             return None

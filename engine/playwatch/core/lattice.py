@@ -12,7 +12,7 @@ rarely a place where something can break.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,15 @@ DIMENSIONS_LIMIT: Final = 16
 
 _UNKNOWN: Final = -2
 Breakdowns = tuple[tuple[str, str], ...]
+FREE: Final[Breakdowns] = (("", ""),)
+"""What stands in the row of a group that was given up, until a new one takes it."""
+
+
+class Given(NamedTuple):
+    """Rows that were given up: of groups, and of series."""
+
+    groups: NDArray[np.int32]
+    leaves: NDArray[np.intp]
 
 
 class Lattice:
@@ -57,13 +66,15 @@ class Lattice:
     groupings
         The sets of dimensions, wide before narrow; found ones last.
     leaves
-        The series row of each leaf: a series that the rule watches.
+        The series row of each leaf: a series that the rule watches; -1 where free.
     codes
         The dimensions of each leaf.
     parents
         For each group the narrowest one that it lies in, -1 for none.
     left_out
         How often a new group found no room, by its dimensions.
+    moved_in
+        How often a new group took the row of one that was given up.
 
     Notes
     -----
@@ -92,10 +103,20 @@ class Lattice:
         self.codes = DimensionCodes()
         self.parents: NDArray[np.int32] = np.zeros(0, np.int32)
         self.left_out: dict[tuple[str, ...], int] = {}
+        self.moved_in = 0
+        self._free: list[int] = []
+        self._free_leaves: list[int] = []
 
     def __len__(self) -> int:
-        """Return how many groups there are."""
+        """Return how many rows there are."""
         return len(self._groups)
+
+    @property
+    def live(self) -> NDArray[np.int32]:
+        """The rows that hold a group, in rising order."""
+        is_live = np.ones(len(self._groups), np.bool_)
+        is_live[self._free] = False
+        return np.flatnonzero(is_live).astype(np.int32)
 
     @property
     def keys(self) -> list[tuple[str, ...]]:
@@ -115,17 +136,75 @@ class Lattice:
         row = self._rows.get(breakdowns)
         if row is not None:
             return row
+        if self._free:
+            row = self._free.pop()
+            self.moved_in += 1
+            self._settle(row, breakdowns)
+            return row
         if len(self._groups) >= self._limit:
             names = tuple(name for name, _ in breakdowns)
             self.left_out[names] = self.left_out.get(names, 0) + 1
             return NO_GROUP
+        return self._append(breakdowns)
+
+    def place(self, breakdowns: Breakdowns) -> None:
+        """Put a group of a snapshot into the next row; `FREE` leaves the row free."""
+        row = self._append(breakdowns)
+        if breakdowns == FREE:
+            del self._rows[FREE]
+            self._free.append(row)
+
+    def give_up(self, silent: NDArray[np.bool_], kept: NDArray[np.bool_]) -> Given:
+        """Give up series, and the groups that have none left.
+
+        Parameters
+        ----------
+        silent
+            Which leaves to give up, shape ``(leaves,)``.
+        kept
+            Which groups stay whatever their series, shape ``(groups,)``.
+
+        Returns
+        -------
+        Given
+            The rows that new groups and series may take from now on.
+        """
+        count = len(self.leaves)
+        held = np.array(self.leaves) >= 0
+        used = self._groups_of[:count][held & ~silent]
+        stays = kept.copy()
+        stays[used[used != NO_GROUP]] = True
+        above = self.parents[: len(stays)][stays]
+        while not stays[above := above[above != NO_GROUP]].all():
+            stays[above] = True
+            above = self.parents[: len(stays)][stays]
+        groups = self.live[~stays[self.live]]
+        for row in groups.tolist():
+            del self._rows[self._groups[row]]
+            self._groups[row] = FREE
+            self.parents[row] = NO_GROUP
+        leaves = np.flatnonzero(held & silent)
+        for leaf in leaves.tolist():
+            self._leaf_of[self.leaves[leaf]] = _UNKNOWN
+            self.leaves[leaf] = -1
+        self._groups_of[leaves] = NO_GROUP
+        self.codes.clear(leaves)
+        self._free += groups.tolist()
+        self._free_leaves += leaves.tolist()
+        return Given(groups, leaves)
+
+    def _append(self, breakdowns: Breakdowns) -> int:
         row = len(self._groups)
         if row >= len(self.parents):
             self.parents = grown(self.parents, max(64, 2 * row), NO_GROUP)
-        self.parents[row] = self._parent(breakdowns)
         self._groups.append(breakdowns)
-        self._rows[breakdowns] = row
+        self._settle(row, breakdowns)
         return row
+
+    def _settle(self, row: int, breakdowns: Breakdowns) -> None:
+        self.parents[row] = self._parent(breakdowns)
+        self._groups[row] = breakdowns
+        self._rows[breakdowns] = row
 
     def expect(self, groupings: Iterable[tuple[str, ...]]) -> None:
         """Look at groupings that were found before, where they are found by themselves."""
@@ -171,15 +250,15 @@ class Lattice:
             return NO_GROUP
         if self._finds:
             self._discover(dimensions)
-        leaf = len(self.leaves)
+        leaf = self._free_leaves.pop() if self._free_leaves else len(self.leaves)
         if leaf >= len(self._groups_of):
             self._groups_of = grown(self._groups_of, max(64, 2 * leaf), NO_GROUP)
         for number, names in enumerate(self.groupings):
             if all(dimensions.get(name) for name in names):
                 group = self.intern(tuple((name, dimensions[name]) for name in names))
                 self._groups_of[leaf, number] = group
-        self.leaves.append(row)
-        self.codes.add(dimensions)
+        self.leaves[leaf : leaf + 1] = [row]
+        self.codes.put(leaf, dimensions)
         return leaf
 
     def _discover(self, dimensions: Mapping[str, str]) -> None:

@@ -1,9 +1,8 @@
 """A learned rule at work: its lattice, its intervals, its model, its open incidents.
 
-Samples are looked at once a second, or sooner where many come at once: all of
-them share what the model costs, and none on its way to a threshold rule waits for
-it. What closes is judged and learned; of what is still open only ratios are
-judged, where they lie outside their band already, and nothing is learned.
+Samples are looked at once a second, or sooner where many come at once: all share
+what the model costs, and none on its way to a threshold rule waits for it. What
+closes is judged and learned; an open ratio is judged outside its band, not learned.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from playwatch.core.phases import Phase
 from playwatch.core.recovery import settle
 from playwatch.core.rules import Anomaly
 from playwatch.core.series import NEVER
+from playwatch.core.vacancies import Vacancies
 from playwatch.core.verdicts import Verdict
 from playwatch_models.calibration import Budget
 from playwatch_models.classes import MetricClass
@@ -109,7 +109,8 @@ class LearnedWatch:
         self.phases = LifecycleState(rule, 1, is_upward=self._is_upward)
         self._opens = opens
         self.start_anew()
-        self._groups = 0
+        self._groups = self._moved_in = 0
+        self.vacancies = Vacancies()
         self._openings = Openings(self.metric, installation, self.groups, self.leaves, self.facts)
         self._cases = self._openings.cases
         self.open = self._cases.open
@@ -152,8 +153,12 @@ class LearnedWatch:
 
     def tick(self, monotonic_ms: int) -> list[Turn]:
         """Look at the samples that wait, and at what time alone has closed."""
-        if not self._buffer.waiting and self._is_calm(monotonic_ms):
+        if (
+            not (self._buffer.waiting or self.intervals.is_due(monotonic_ms))
+            and self.phases.is_idle
+        ):
             return []
+        self.vacancies.look(self, self._buffer.series, monotonic_ms)
         touched, turns = self._absorb()
         for sums in self.intervals.due(self._groups, monotonic_ms):
             turns += self._step(sums)
@@ -190,8 +195,7 @@ class LearnedWatch:
 
     def adopt(self, incident: Incident, now: Instant) -> None:
         """Take over an incident that the store says is open."""
-        group = self.groups.intern(incident.breakdowns)
-        if group == NO_GROUP:
+        if (group := self.groups.intern(incident.breakdowns)) == NO_GROUP:
             return
         self.reserve()
         self._cases.adopt(group, incident)
@@ -218,10 +222,10 @@ class LearnedWatch:
         self.leaves.reserve(len(self.groups.leaves))
         if self.audience is not None:
             self.audience.reserve(len(self.groups.leaves))
-        count = len(self.groups)
-        if count == self._groups:
+        count, moved_in = len(self.groups), self.groups.moved_in
+        if (count, moved_in) == (self._groups, self._moved_in):
             return
-        self._groups = count
+        self._groups, self._moved_in = count, moved_in
         self.intervals.reserve(count)
         self.facts.reserve(count)
         self.phases.reserve(count)
@@ -271,8 +275,8 @@ class LearnedWatch:
 
     def _peek(self, touched: NDArray[np.int32], monotonic_ms: int) -> list[Turn]:
         """Judge what is still open of some groups, where it lies outside its band already."""
-        sums = self.intervals.open(touched[self.phases.phase[touched] < Phase.OPEN])
-        intervals = intervals_of(self.metric, sums)
+        touched = touched[self.phases.phase[touched] < Phase.OPEN]
+        intervals = intervals_of(self.metric, self.intervals.open(touched))
         facts = self.facts
         is_high = intervals.value > facts.high[intervals.group]
         is_high &= facts.calm_after[intervals.group] == NEVER
@@ -303,10 +307,6 @@ class LearnedWatch:
         silent = absent(group[is_silent], now[is_silent], is_upward=self._is_upward)
         return self._conclude(silent)
 
-    def _is_calm(self, monotonic_ms: int) -> bool:
-        """Return whether time can change nothing now."""
-        return self.phases.is_idle and not self.intervals.is_due(monotonic_ms)
-
     def _is_open(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which groups have an incident that is not about to end."""
         phase = self.phases.phase[group]
@@ -315,6 +315,6 @@ class LearnedWatch:
 
     def _conclude(self, verdicts: VerdictBatch) -> list[Turn]:
         turns = self._openings.conclude(self.rule, self.condition, self.phases, verdicts)
-        heads = [one for change, one in turns if change is Change.OPENED and not one.related_to]
-        self.decider.spend(len(heads))
+        opened = (one for change, one in turns if change is Change.OPENED)
+        self.decider.spend(sum(not one.related_to for one in opened))
         return turns

@@ -11,6 +11,7 @@ from playwatch.core.group_facts import GroupFacts
 from playwatch.core.groups import NO_GROUP
 from playwatch.core.intervals import IntervalRings
 from playwatch.core.leaves import LeafMemory
+from playwatch.core.series import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,7 @@ def copy_learned(watch: LearnedWatch) -> Part:
         "groupings": [list(names) for names in watch.groups.groupings],
         "groups": [watch.groups.breakdowns(row) for row in range(count)],
         "number": watch.leaves.number,
+        "heard": [watch.vacancies.since_at, watch.vacancies.looked_at],
     }
     columns: dict[str, NDArray[Any]] = {
         f"{owner}.{name}": getattr(holder, name)[:count].copy()
@@ -91,7 +93,7 @@ def restore_learned(
         raise
     watch.groups.expect(tuple(names) for names in facts["groupings"])
     for breakdowns in groups:
-        watch.groups.intern(breakdowns)
+        watch.groups.place(breakdowns)
     watch.reserve()
     for owner, holder, names in _holders(watch):
         for name in names:
@@ -99,6 +101,7 @@ def restore_learned(
                 getattr(holder, name)[: len(groups)] = columns[f"{owner}.{name}"]
     _restore_leaves(watch, columns, series, rows)
     watch.leaves.number = int(facts["number"])
+    watch.vacancies.since_at, watch.vacancies.looked_at = facts.get("heard", (NEVER, NEVER))
     by_ms = now.monotonic_ms - away_ms - int(facts["monotonic_ms"])
     watch.intervals.heard_ms[: len(groups)] += by_ms
     watch.intervals.resume(len(groups))
@@ -137,7 +140,7 @@ def _restore_leaves(
 ) -> None:
     saved = columns["leaves.series"]
     here = np.full(len(saved), -1, np.int32)
-    is_inside = saved < len(rows)
+    is_inside = (saved >= 0) & (saved < len(rows))
     here[is_inside] = rows[saved[is_inside]]
     is_known = here >= 0
     leaf = watch.groups.leaves_of(series, here[is_known])

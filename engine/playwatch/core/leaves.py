@@ -67,6 +67,11 @@ class LeafMemory:
             for name in self.COLUMNS:
                 setattr(self, name, grown(getattr(self, name), capacity, 0))
 
+    def forget(self, leaf: NDArray[np.intp]) -> None:
+        """Make some series as new."""
+        for name in self.COLUMNS:
+            getattr(self, name)[leaf] = 0
+
     def add(
         self,
         leaf: NDArray[np.int32],

@@ -87,6 +87,12 @@ class PhaseColumns:
         for name in self.columns:
             setattr(self, name, grown(getattr(self, name), capacity, _FILL[name]))
 
+    def forget(self, group: NDArray[np.int32]) -> None:
+        """Make some groups as new."""
+        self._busy = None
+        for name in self.columns:
+            getattr(self, name)[group] = _FILL[name]
+
     def carry(self, other: PhaseColumns, tiers: list[int]) -> None:
         """Take over the groups of another rule's state.
 

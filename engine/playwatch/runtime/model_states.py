@@ -133,8 +133,8 @@ def rule_states(pipeline: Pipeline, incidents: Iterable[Incident], now_at: int) 
 
 def group_states(watch: LearnedWatch) -> list[GroupState]:
     """Return what is known of each group, the rarest first."""
-    facts, count = watch.facts, len(watch.groups)
-    order = np.argsort(-facts.rarity[:count], kind="stable").tolist()
+    facts, rows = watch.facts, watch.groups.live
+    order = rows[np.argsort(-facts.rarity[rows], kind="stable")].tolist()
     return [
         GroupState(
             breakdowns=watch.groups.breakdowns(row),
@@ -182,14 +182,15 @@ def _why_unwatched(settings: Settings, key: str) -> str:
 
 
 def _rule_state(watch: LearnedWatch, recent: Sequence[Incident], now_at: int) -> RuleState:
-    facts, count, condition = watch.facts, len(watch.groups), watch.condition
+    facts, rows, condition = watch.facts, watch.groups.live, watch.condition
+    count = len(rows)
     assert isinstance(condition, Anomaly)  # noqa: S101 - what a learned watch has
-    evidence = facts.evidence[:count]
-    is_heard = facts.intervals[:count] > 0
+    evidence = facts.evidence[rows]
+    is_heard = facts.intervals[rows] > 0
     learning = int(((evidence == Evidence.LEARNING) | ~is_heard).sum())
     few_views = int(((evidence == Evidence.FEW_VIEWS) & is_heard).sum())
     in_another_unit = int((evidence == Evidence.OTHER_UNIT).sum())
-    first = facts.first_at[:count]
+    first = facts.first_at[rows]
     since_at = _known(int(first[is_heard].min(initial=np.iinfo(np.int64).max)))
     pages = sum(one.rule == watch.rule.name for one in recent)
     length_ms = min(LOOKED_BACK_MS, now_at - since_at) if since_at is not None else 0
@@ -202,9 +203,9 @@ def _rule_state(watch: LearnedWatch, recent: Sequence[Incident], now_at: int) ->
         judged=count - learning - few_views - in_another_unit,
         learning=learning,
         few_views=few_views,
-        open=len(watch.open) or int((watch.phases.phase[:count] >= Phase.OPEN).sum()),
+        open=len(watch.open) or int((watch.phases.phase[rows] >= Phase.OPEN).sum()),
         since_at=since_at,
-        judged_at=_known(int(facts.judged_at[:count].max(initial=NEVER))),
+        judged_at=_known(int(facts.judged_at[rows].max(initial=NEVER))),
         budget_per_week=condition.budget_per_week,
         level=watch.level,
         pages=pages,

@@ -120,7 +120,9 @@ class Readings:
         watch = next((one for one in self._watches() if one.rule.name == rule), None)
         if watch is None:
             return None
-        rows = np.arange(len(watch.groups))
+        rows = np.arange(len(watch.groups), dtype=np.int32)
+        if isinstance(watch, LearnedWatch):
+            rows = watch.groups.live
         if text:
             keys = watch.groups.keys
             found = await rows_with(
@@ -128,7 +130,7 @@ class Readings:
                 rows.tolist(),
                 lambda part: BETWEEN.join(["\x1f".join(keys[row]) for row in part]),
             )
-            rows = np.array(found, np.int64)
+            rows = np.array(found, np.int32)
         values = self._known(watch)
         margin = margins(watch, values)
         key = np.where(np.isnan(margin), np.inf, margin)[rows]

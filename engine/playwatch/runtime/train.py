@@ -182,16 +182,16 @@ def _lessons(
     compared: tuple[int, int],
 ) -> Iterable[Lesson]:
     for watch in learned_of(evaluation.pipeline):
-        count = len(watch.groups)
-        if not count:
+        rows = watch.groups.live
+        if not len(rows):
             continue
         facts = watch.facts
         yield Lesson(
             rule=watch.rule.name,
             metric=watch.metric.key,
-            groups=count,
-            judged=int(np.isfinite(facts.high[:count]).sum()),
-            intervals=int(facts.intervals[:count].sum()),
+            groups=len(rows),
+            judged=int(np.isfinite(facts.high[rows]).sum()),
+            intervals=int(facts.intervals[rows].sum()),
             would_page=_heads(opened, watch.rule.name, compared),
             did_page=_heads(past, watch.rule.name, compared),
         )

@@ -77,8 +77,9 @@ def _waits(watch: LearnedWatch) -> bool:
 
 def _seen(watch: LearnedWatch) -> dict[str, object]:
     """Return what a learned rule has seen of its groups."""
-    count = len(watch.groups)
-    intervals, evidence = watch.facts.intervals[:count], watch.facts.evidence[:count]
+    rows = watch.groups.live
+    count = len(rows)
+    intervals, evidence = watch.facts.intervals[rows], watch.facts.evidence[rows]
     is_heard = intervals > 0
     few = int(((evidence == Evidence.FEW_VIEWS) & is_heard).sum())
     learning = int(((evidence == Evidence.LEARNING) | ~is_heard).sum())
