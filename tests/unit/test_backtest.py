@@ -350,3 +350,22 @@ def test_traces_keep_what_was_normal_for_a_learned_rule(tmp_path: Path) -> None:
     page = render_report(found, traces, "learned.yaml")
     assert "the band is what was normal" in page
     assert "expected" in page
+
+
+def test_what_an_outage_held_back_counts_for_the_time_it_is_of(tmp_path: Path) -> None:
+    path, settings = tmp_path / "after-an-outage.rec", configured(tmp_path)
+    writer = RecordingWriter.open(path, Instant(START, 0))
+    for second in range(-1800, 1, 10):
+        value = 9 if second < -900 else 1
+        sample = {"metric": METRIC, "value": value, "at": START + 1000 * second}
+        payload = json.dumps({**sample, "dimensions": {"country": "DE"}}).encode()
+        message = Message("playwatch/samples/site", payload, "native")
+        writer.read([message], Instant(START + 1800 + second, 1800 + second))
+    writer.close()
+
+    found = backtest(Inputs([path]), settings)
+
+    assert found.from_at == START - 1_800_000
+    (rule,) = found.sums()
+    assert rule.incidents == 1
+    assert 0 < rule.in_incident_ms < found.length_ms

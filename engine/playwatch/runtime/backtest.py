@@ -73,7 +73,8 @@ class Backtest:
     Attributes
     ----------
     from_at, until_at
-        The first and the last instant, milliseconds since the epoch, UTC.
+        The first and the last instant, milliseconds since the epoch, UTC; the
+        time of the oldest sample where that is before the first arrived.
     outcomes
         By opening.
     samples
@@ -188,9 +189,11 @@ def backtest(
             told(inputs.position, evaluation.samples)
     if told is not None:
         told(inputs.size, evaluation.samples)
+    first_at = from_at or 0
+    oldest_at = first_at if evaluation.oldest_at is None else evaluation.oldest_at
     return Backtest(
-        from_at=from_at or 0,
-        until_at=from_at or 0 if now is None else now.at,
+        from_at=min(first_at, oldest_at),
+        until_at=first_at if now is None else now.at,
         rules=tuple(
             watch.rule
             for watch in evaluation.pipeline.watches

@@ -57,6 +57,8 @@ class Evaluation:
         ``complaints``.
     late
         Samples that were older than the window of a rule that watches them.
+    oldest_at
+        The earliest time of a sample that counts; None before the first.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Evaluation:
         self.refused: Counter[str] = Counter()
         self.complaints: list[str] = []
         self.late = 0
+        self.oldest_at: int | None = None
 
     def take(self, messages: Sequence[Message], now: Instant) -> Step:
         """Evaluate one read."""
@@ -97,16 +100,22 @@ class Evaluation:
         for rejection in intaken.rejections:
             if len(self.complaints) < _MAX_COMPLAINTS:
                 self.complaints.append(f"{rejection.topic}: {rejection.detail}")
-        return self._counted(self.pipeline.take(intaken.batch, now))
+        return self._take(intaken.batch, now)
 
     def measure(self, batch: SampleBatch, now: Instant) -> Step:
         """Evaluate samples that are checked already."""
         self.samples += len(batch)
-        return self._counted(self.pipeline.take(batch, now))
+        return self._take(batch, now)
 
     def tick(self, now: Instant) -> Step:
         """Let time pass."""
         return self.pipeline.tick(now)
+
+    def _take(self, batch: SampleBatch, now: Instant) -> Step:
+        if len(batch):
+            oldest_at = int(batch.at.min())
+            self.oldest_at = oldest_at if self.oldest_at is None else min(self.oldest_at, oldest_at)
+        return self._counted(self.pipeline.take(batch, now))
 
     def _counted(self, step: Step) -> Step:
         self.late += step.late
