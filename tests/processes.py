@@ -1,8 +1,8 @@
 """Starts the console script as a process, waits for what it says, and ends it.
 
 A start from nothing takes most of a second to import what it needs. Commands
-are forks of a process that has done so (`tests.forks`), except where the start
-itself is the matter: `from_nothing`.
+are forks of a process that has done so (`tests.forks`), except where the start or
+the end of an engine is the matter: `from_nothing` runs the installed program.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pytest
 from playwatch.demo.stand_in import StandIn
 from playwatch.ingest.publish import publish
 from tests.brokers import Mosquitto, at_port, needs_mosquitto
-from tests.processes import playwatch
+from tests.processes import from_nothing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -109,7 +109,7 @@ async def test_twenty_edits_and_five_kills_open_and_close_each_incident_once(
         players, edits = Players(broker.port), iter(range(EDITS))
         async with players.playing():
             for life in range(KILLS):
-                async with playwatch("run", "-c", str(config)) as engine:
+                async with from_nothing("run", "-c", str(config)) as engine:
                     await engine.wait_to_say("subscribed")
                     await pagerduty.wait_for(lambda it: it.triggers >= SERIES)
                     for number in range(EDITS // KILLS):
@@ -123,7 +123,7 @@ async def test_twenty_edits_and_five_kills_open_and_close_each_incident_once(
             assert (pagerduty.triggers, pagerduty.resolves) == (SERIES, 0)
 
             players.value = 0.5
-            async with playwatch("run", "-c", str(config)) as engine:
+            async with from_nothing("run", "-c", str(config)) as engine:
                 await pagerduty.wait_for(lambda it: it.resolves >= SERIES)
                 assert await engine.end() == 0
 

@@ -56,7 +56,7 @@ class Site:
         return self.config.with_name("playwatch.db")
 
     def engine(self) -> AbstractAsyncContextManager[Process]:
-        return playwatch("run", "-c", str(self.config), PAGERDUTY_KEY=KEY)
+        return from_nothing("run", "-c", str(self.config), PAGERDUTY_KEY=KEY)
 
     async def publish(self, value: float, country: str = "DE", views: int = 100) -> None:
         code, said = await finished(

@@ -19,7 +19,7 @@ from playwatch.ingest.publish import publish
 from tests.brokers import Mosquitto, needs_mosquitto
 from tests.delivering import holding
 from tests.kit.channels import KEY
-from tests.processes import Process, finished, playwatch
+from tests.processes import Process, finished, from_nothing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,7 +53,7 @@ class Site:
         self.config.write_text(CONFIG.format(port=self.broker.port, url=url))
 
     def engine(self) -> AbstractAsyncContextManager[Process]:
-        return playwatch("run", "-c", str(self.config), PAGERDUTY_KEY=KEY)
+        return from_nothing("run", "-c", str(self.config), PAGERDUTY_KEY=KEY)
 
     async def publish(self, value: float, *ago_s: float) -> None:
         """Publish samples taken so long ago; a negative age moves the window on without a wait."""
