@@ -67,6 +67,7 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(
     assert said[-1] == "STOPPING=1"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
 async def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     assert ANALYZE is not None
