@@ -10,7 +10,8 @@ request. Then the same
 * beside a channel whose receiver takes every request and never answers.
 
 Lag is how long the oldest unread message had waited, as ``/metrics`` says it, asked
-some twenty times a second.
+some twenty times a second; beside it, the share of all reads that were judged within
+100 ms of the arrival of their first message.
 
     .venv/bin/python benchmarks/weather.py
 
@@ -114,7 +115,7 @@ async def measure(weather: str, breaches: int) -> dict[str, Any]:
                 with Publisher(port, 1, "fill") as publisher:
                     await asyncio.to_thread(publisher.publish, good(SERIES))
                 await one.has("playwatch_samples_received_total", SERIES)
-                seen = Seen()
+                seen, before = Seen(), await _judged(one)
                 with Publisher(port, 1, "breaches") as publisher, _traffic(port):
                     watching = asyncio.create_task(_watch(one, seen))
                     storms: dict[str, Callable[[], Storm]] = {
@@ -125,17 +126,28 @@ async def measure(weather: str, breaches: int) -> dict[str, Any]:
                         sent = await _breach(publisher, breaches)
                     await _all_paged(receiving.first_at, breaches)
                     watching.cancel()
+                after = await _judged(one)
                 dropped = await one.metric("playwatch_messages_dropped_total")
                 begun = {title: stall.since(at) for title, at in sent.items()}
                 took = [(receiving.first_at[title] - at) * 1000 for title, at in begun.items()]
                 return {
                     "publish_to_page_ms": quantiles(took),
                     "lag_ms": quantiles(seen.lag_ms),
+                    "judged_within_100_ms": round(
+                        (after[0] - before[0]) / max(after[1] - before[1], 1), 5
+                    ),
                     "memory_mb": round(seen.memory_mb, 1),
                     "dropped_and_counted": dropped,
                     "lost": breaches - len(receiving.first_at),
                     "doubled": len(receiving.triggers) - len(set(receiving.triggers)),
                 }
+
+
+async def _judged(running: Engine) -> tuple[float, float]:
+    """Return how many reads were judged within 100 ms of their arrival, and how many in all."""
+    name = "playwatch_evaluation_lag_seconds"
+    within = await running.metric(f'{name}_bucket{{le="0.1"}}')
+    return within, await running.metric(f"{name}_count")
 
 
 async def _breach(publisher: Publisher, breaches: int) -> dict[str, float]:
@@ -252,7 +264,7 @@ def _strace() -> tuple[str, ...]:
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the figures."""
-    names = ("weather", "median ms", "p99", "largest", "lag p99", "largest")
+    names = ("weather", "median ms", "p99", "largest", "lag p99", "largest", "in 100 ms")
     table = Table(*names, "MB", "dropped", "lost", "doubled")
     for row in rows:
         pages, lag = row["publish_to_page_ms"], row["lag_ms"]
@@ -260,6 +272,7 @@ def show(rows: list[dict[str, Any]]) -> None:
         table.add_row(
             row["weather"],
             *(f"{figure:.1f}" for figure in figures),
+            f"{row['judged_within_100_ms']:.2%}",
             f"{row['memory_mb']:.0f}",
             *(f"{row[name]:,.0f}" for name in ("dropped_and_counted", "lost", "doubled")),
         )
