@@ -35,6 +35,7 @@ from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable
 from playwatch.core.snapshots import copy_state, pack, restore
+from playwatch.runtime.heap import give_back_large_blocks
 
 START = 1_800_000_000_000
 METRIC = "playback_failure_percentage"
@@ -77,6 +78,7 @@ def main() -> None:
 
 def measure(series: int, rules: int) -> dict[str, Any]:
     """Return what so many series cost with so many rules, each series in one of them."""
+    give_back_large_blocks()
     empty = memory()
     catalogue, table, pipeline, intake = _engine(rules)
     payloads = [

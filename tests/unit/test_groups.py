@@ -25,13 +25,26 @@ def test_a_missing_dimension_groups_as_empty() -> None:
     groups = GroupTable(0, (), ("country", "cdn"))
     groups.match({"cdn": "x"})
 
-    assert groups.keys == [("", "x")]
+    assert list(groups.keys) == [("", "x")]
+
+
+def test_the_keys_of_now_are_not_joined_by_later_groups() -> None:
+    groups = GroupTable(0, (), ("country", "cdn"))
+    for key in (("", ""), ("DE", ""), ("", "DE"), ("DE", "x")):
+        groups.intern(key)
+    keys = groups.keys.copy()
+    groups.intern(("FR", "x"))
+
+    assert list(keys) == [("", ""), ("DE", ""), ("", "DE"), ("DE", "x")]
+    assert (len(keys), len(groups.keys)) == (4, 5)
+    assert [groups.row_of(key) for key in groups.keys] == [0, 1, 2, 3, 4]
 
 
 def test_without_by_everything_is_one_group() -> None:
     groups = GroupTable(0, (), ())
 
     assert [groups.match({"cdn": "x"}), groups.match({})] == [0, 0]
+    assert (list(groups.keys), groups.breakdowns(0)) == ([()], ())
 
 
 def test_a_value_that_is_not_asked_for_has_no_group() -> None:

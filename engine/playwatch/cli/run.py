@@ -49,7 +49,9 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
     from playwatch.cli.settings import counted
     from playwatch.cli.signals import hang_ups, stop_requested
     from playwatch.cli.supervisor import Supervisor
+    from playwatch.runtime.heap import give_back_large_blocks
 
+    give_back_large_blocks()
     log = logging.getLogger("playwatch")
     settings, supervisor = load(), Supervisor()
     with stop_requested() as stop, hang_ups() as asked:

@@ -64,7 +64,7 @@ class Dispatch:
 
     Notes
     -----
-    12 bytes a series, and 4 for each rule that wants it. A series is held
+    8 bytes a series, and 4 for each rule that wants it. A series is held
     against the rules of its metric once; of those that ask for a dimension by
     name, only against the ones that name its value.
     """
@@ -77,7 +77,7 @@ class Dispatch:
         for number, table in enumerate(groups):
             self._candidates[table.metric].add(number, table)
         self._kind: NDArray[np.int32] = np.zeros(0, np.int32)
-        self._start: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._start: NDArray[np.int32] = np.zeros(0, np.int32)
         self._group: NDArray[np.int32] = np.zeros(0, np.int32)
         self._used = 0
         self._wanted_by: list[tuple[int, ...]] = []

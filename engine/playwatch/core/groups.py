@@ -5,13 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from playwatch.core.rules import Matcher
 
 NO_GROUP: Final = -1
 
+# No value holds it: it separates dimensions too.
+_AND: Final = "\x1e"
 _WILD: Final = frozenset("*?[")
+
+
+class GroupKeys:
+    """The values that make each group, read from the text that is kept of them.
+
+    Parameters
+    ----------
+    texts
+        By row.
+    is_of_all
+        True where no value makes a group: there is one, of everything.
+    """
+
+    def __init__(self, texts: list[str], *, is_of_all: bool) -> None:
+        self._texts = texts
+        self._is_of_all = is_of_all
+
+    def __len__(self) -> int:
+        """Return how many groups there are."""
+        return len(self._texts)
+
+    def __getitem__(self, row: int) -> tuple[str, ...]:
+        """Return the values of a row."""
+        return () if self._is_of_all else tuple(self._texts[row].split(_AND))
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        """Iterate over the values of all rows."""
+        return (self[row] for row in range(len(self._texts)))
+
+    def copy(self) -> GroupKeys:
+        """Return those of now, which later groups do not join."""
+        return GroupKeys(self._texts.copy(), is_of_all=self._is_of_all)
 
 
 class GroupTable:
@@ -31,17 +65,18 @@ class GroupTable:
         self.metric = metric
         self._where = where
         self._by = by
-        self._keys: list[tuple[str, ...]] = []
-        self._rows: dict[tuple[str, ...], int] = {}
+        # A text each, for tuples of texts are most of what a group would cost.
+        self._keys: list[str] = []
+        self._rows: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many groups there are."""
         return len(self._keys)
 
     @property
-    def keys(self) -> list[tuple[str, ...]]:
+    def keys(self) -> GroupKeys:
         """The values of ``by`` of every group, in the order of the rows."""
-        return self._keys
+        return GroupKeys(self._keys, is_of_all=not self._by)
 
     @property
     def named_values(self) -> tuple[str, tuple[str, ...]] | None:
@@ -54,20 +89,21 @@ class GroupTable:
 
     def intern(self, key: tuple[str, ...]) -> int:
         """Return the row of a group, making one for a new group."""
-        row = self._rows.get(key)
+        text = _AND.join(key)
+        row = self._rows.get(text)
         if row is None:
             row = len(self._keys)
-            self._keys.append(key)
-            self._rows[key] = row
+            self._keys.append(text)
+            self._rows[text] = row
         return row
 
     def row_of(self, key: tuple[str, ...]) -> int | None:
         """Return the row of a group; None when there is none."""
-        return self._rows.get(key)
+        return self._rows.get(_AND.join(key))
 
     def breakdowns(self, row: int) -> tuple[tuple[str, str], ...]:
         """Return a group as pairs of dimension and value, in the order of ``by``."""
-        return tuple(zip(self._by, self._keys[row], strict=True))
+        return tuple(zip(self._by, self.keys[row], strict=True))
 
     def match(self, dimensions: Mapping[str, str]) -> int:
         """Return the group of a series of this metric, `NO_GROUP` where the rule skips it."""

@@ -79,7 +79,7 @@ def _has_each_once(series: SeriesTable, batch: SampleBatch) -> bool:
     places = Places(batch.series)
     if places.are_rising:
         return True
-    position = np.arange(len(batch), dtype=np.int64)
+    position = np.arange(len(batch), dtype=np.int32)
     series.stamp[places.index] = position
     return bool((series.stamp.take(places.index) == position).all())
 

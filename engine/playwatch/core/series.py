@@ -82,7 +82,7 @@ class SeriesTable:
     Notes
     -----
     A look-up is one dict access. A row costs its canonical bytes, one dict
-    entry and 36 bytes of columns; keys are made on demand.
+    entry and 32 bytes of columns; keys are made on demand.
     """
 
     def __init__(self, limit: int = 200_000) -> None:
@@ -94,7 +94,7 @@ class SeriesTable:
         self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest_value: NDArray[np.float64] = np.zeros(0)
         self.newest_views: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.stamp: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.stamp: NDArray[np.int32] = np.zeros(0, np.int32)
 
     def __len__(self) -> int:
         """Return how many series there are."""

@@ -74,7 +74,7 @@ def pack(parts: dict[str, Part], monotonic_ms: int) -> dict[str, bytes]:
     """Return copied parts as bytes; ``monotonic_ms`` is the moment of the copy."""
     packed = {}
     for name, (facts, columns) in parts.items():
-        text = json.dumps({**facts, "monotonic_ms": monotonic_ms}).encode()
+        text = json.dumps({**facts, "monotonic_ms": monotonic_ms}, default=list).encode()
         archive = io.BytesIO()
         everything: dict[str, Any] = {"facts": np.frombuffer(text, np.uint8), **columns}
         np.savez(archive, **everything)
@@ -193,7 +193,7 @@ def _copy_watch(watch: Watch) -> Part:
     facts = {
         "version": VERSION,
         "scope": watch.rule.scope,
-        "groups": list(watch.groups.keys),
+        "groups": watch.groups.keys.copy(),
         "counts_after": watch.counts_after,
     }
     columns = {
