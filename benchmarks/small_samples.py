@@ -77,7 +77,8 @@ def simulate(series: int, hours: float, views: int, every_s: int, rate: float) -
         failures = dice.binomial(views, rate / 100, series)
         at = np.full(series, START + now_ms, np.int64)
         batch = SampleBatch(row, at, 100.0 * failures / views, of)
-        turns = pipeline.take(batch, Instant(START + now_ms, now_ms)).turns
+        now = Instant(START + now_ms, now_ms)
+        turns = [*pipeline.take(batch, now).turns, *pipeline.tick(now).turns]
         opened.update(incident.rule for change, incident in turns if change.value == "opened")
     days = series * hours / 24
     return {rule.name: round(opened[rule.name] / days, 4) for rule in rules()}
