@@ -135,7 +135,7 @@ class Watch:
         at = windows.clocks.now(group, monotonic_ms)
         totals = windows.totals(group, at)
         is_deaf = rule.no_data.policy is NoDataPolicy.KEEP
-        is_normal = is_deaf and not self.phases.phase[group].any()
+        is_normal = is_deaf and not self.phases.phase.take(group).any()
         turns = self._hindsight.corrected(self.open, self._clerk) if self._hindsight else []
         if is_normal and not crosses(rule, condition, metric, totals):
             return turns
