@@ -47,7 +47,7 @@ PIECE: Final = 1.5
 """Powers of ten from which the tail is fitted, and how long its lower piece is."""
 NOMINAL_RATE: Final = 10**-FROM
 RATE_CREDIT: Final = 2000.0
-"""Intervals that the nominal rate counts for."""
+"""Intervals that the worth's rate counts for."""
 SLOPE_CREDIT: Final = 50.0
 """Runs that the worth of a detector counts for."""
 MOST_DOUBT: Final = 0.3
@@ -68,10 +68,13 @@ class Worth(NamedTuple):
     lower, upper
         Powers of ten of rarity for one of score, in either piece; 1 for a
         detector that keeps its promise.
+    rate
+        How many runs an interval begins that reach `FROM`.
     """
 
     lower: float = 1.0
     upper: float = 1.0
+    rate: float = NOMINAL_RATE
 
     def beyond(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return by how much rarer than `FROM` a run is that reaches each score."""
@@ -157,7 +160,7 @@ class ChanceTail:
     @property
     def rate(self) -> float:
         """Runs that reach `FROM`, per group and interval."""
-        return (self._runs + NOMINAL_RATE * RATE_CREDIT) / (self._intervals + RATE_CREDIT)
+        return (self._runs + self._worth.rate * RATE_CREDIT) / (self._intervals + RATE_CREDIT)
 
     @property
     def slopes(self) -> tuple[Worth, Worth]:

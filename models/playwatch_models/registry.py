@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from playwatch_models.archive import unpack
-from playwatch_models.calibration import PERFECT, Worth
+from playwatch_models.calibration import Worth
 from playwatch_models.classes import Direction, MetricClass, Watch
 from playwatch_models.evidence import RatioDetector
 from playwatch_models.seasonal import SeasonalDetector
@@ -49,9 +49,12 @@ DETECTORS: Mapping[MetricClass, Callable[[Watch], Detector]] = {
 """One line for each class of metric."""
 
 WORTH: Mapping[MetricClass, Worth] = {
-    MetricClass.MEDIAN: PERFECT,
-    MetricClass.COUNT: PERFECT,
-    MetricClass.GAUGE: PERFECT,
+    # Outside the incidents of the labelled series that the forest is grown on, out of
+    # fold: 1.8 to 2.9 runs in a thousand intervals on three sets, 8.7 on nab's sensors;
+    # slopes of 0.7 to 1.3, about what is promised.
+    MetricClass.MEDIAN: Worth(rate=0.003),
+    MetricClass.COUNT: Worth(rate=0.003),
+    MetricClass.GAUGE: Worth(rate=0.003),
     # Measured on simulated fleets without any fault (`benchmarks/fleet.py --faults 0`).
     MetricClass.RATIO: Worth(0.70, 0.66),
 }

@@ -116,12 +116,17 @@ def test_a_metric_that_changes_to_larger_numbers_pages_nobody_and_says_so() -> N
     assert group.expected == pytest.approx(1500, rel=0.1)
 
 
-def test_a_jump_that_is_no_unit_still_opens() -> None:
+@pytest.mark.parametrize(
+    ("known_min", "factor", "within_min"), [(400, 5.0, 45), (DAY, 2.0, 5), (DAY, 5.0, 5)]
+)
+def test_a_jump_that_is_no_unit_still_opens(known_min: int, factor: float, within_min: int) -> None:
     stream = Stream(STARTUP)
     dice = np.random.default_rng(3)
-    for factor, minutes in ((1.0, 400), (5.0, 30)):
-        for _ in range(minutes):
-            stream.send(factor * dice.normal(1500, 50))
+    for _ in range(known_min):
+        stream.send(dice.normal(1500, 50))
+    assert not stream.opened
+    for _ in range(within_min):
+        stream.send(factor * dice.normal(1500, 50))
 
     assert stream.opened
 
