@@ -201,6 +201,9 @@ class Store(Protocol):
     async def installation(self) -> str:
         """Return the random name made when the store was created."""
 
+    async def turn(self) -> None:
+        """Wait until a commit could begin at once: what else is decided by then goes with it."""
+
     async def commit(self, changes: Changes) -> None:
         """Store incidents, deliveries, decisions and audit in one durable transaction."""
 

@@ -108,6 +108,36 @@ async def test_what_was_judged_ahead_is_acknowledged_in_order_and_not_before_it_
     assert [dict(one.incident.breakdowns)["country"] for one in setting.woken] == ["SE", "DE", "FR"]
 
 
+class Recording(Gate):
+    """Is busy with another's commit before it takes ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open.set()
+        self.free = asyncio.Event()
+
+    async def turn(self) -> None:
+        await self.free.wait()
+
+
+async def test_what_is_decided_while_an_attempt_is_recorded_shares_the_next_commit(
+    clock: HandClock,
+) -> None:
+    store = Recording()
+    setting = Setting(store, clock)
+    async with setting.running():
+        for country in ("SE", "DE", "FR"):
+            setting.feed.bring(sample(9.0, country))
+        await soon(lambda: received(setting, 3))
+        await settle()
+        assert store.asked == []
+
+        store.free.set()
+        await setting.feed.done()
+
+    assert [len(changes.incidents) for changes in store.asked] == [3]
+
+
 async def test_a_snapshot_waits_for_what_it_knows_of_and_evaluation_does_not(
     clock: HandClock,
 ) -> None:

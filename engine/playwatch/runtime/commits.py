@@ -2,7 +2,8 @@
 
 A disk that takes long for a commit then delays what is to be stored, and
 nothing else: a sample is judged at once, and its page waits for the commit
-under way and for its own, which takes along all that was decided meanwhile.
+under way, whoever's that is, and for its own, which takes along all that was
+decided meanwhile.
 
 Nothing is acknowledged before everything ahead of it is stored. So a crash
 loses nothing: the source hands over again what was evaluated ahead.
@@ -125,8 +126,9 @@ class Commits:
     async def _run(self) -> None:
         try:
             while self._queue:
-                steps = [step for step, _ in self._queue]
                 self._began_ms = self._clock.monotonic_ms()
+                await self._store.turn()
+                steps = [step for step, _ in self._queue]
                 await self._commit(_together([step.changes for step in steps]))
                 for step in steps:
                     _, stored = self._queue.popleft()

@@ -59,6 +59,9 @@ class MemoryStore(MemoryLetters, MemoryFinding, MemoryLedger):
         """Return the name of the installation."""
         return self._installation
 
+    async def turn(self) -> None:
+        """Return at once: nothing here takes long."""
+
     async def commit(self, changes: Changes) -> None:
         """Keep incidents, deliveries and decisions: all of them, or none.
 

@@ -34,6 +34,16 @@ class SharedCommits:
         self._call = call
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._is_free = asyncio.Event()
+        self._is_free.set()
+
+    async def turn(self) -> None:
+        """Wait until nothing is under way.
+
+        Who writes at once then, without waiting for anything else, shares the
+        next commit with what waits already.
+        """
+        await self._is_free.wait()
 
     async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Return what a write returned once it is durable, or raise what it raised.
@@ -57,12 +67,14 @@ class SharedCommits:
     async def _run(self) -> None:
         while self._waiting:
             taken, self._waiting = self._waiting, []
+            self._is_free.clear()
             try:
                 outcomes = await self._call(partial(_attempt, [work for work, _ in taken]))
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait raise it
                 outcomes = [(None, error)] * len(taken)
             for (_, written), outcome in zip(taken, outcomes, strict=True):
                 _tell(written, *outcome)
+            self._is_free.set()
             # Who has waited for this commit may have something for the next.
             await asyncio.sleep(0)
 

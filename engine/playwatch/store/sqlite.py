@@ -130,6 +130,10 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
         """Return the random name made when the store was created."""
         return await self._read(transactions.installation)
 
+    async def turn(self) -> None:
+        """Wait for the commit under way; what is written then is in the next one."""
+        await self._commits.turn()
+
     async def commit(self, changes: Changes) -> None:
         """Store incidents, deliveries, decisions and audit in one durable transaction.
 
