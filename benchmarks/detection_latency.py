@@ -101,7 +101,7 @@ async def measure(
     """Return the latencies of many breaches, one at a time, in milliseconds."""
     latencies: dict[str, list[float]] = {"trigger": [], "resolve": []}
     cpu = running.cpu_s()
-    with Publisher(port, qos, "breaches") as publisher, _loaded(port, series, load):
+    with Publisher(port, qos, "breaches") as publisher, loaded(port, series, load):
         # A recovery stays in its window for a second: no title comes twice within that.
         first = dice.randrange(series)
         for number in range(first, first + breaches):
@@ -128,7 +128,7 @@ async def measure(
 
 
 @contextmanager
-def _loaded(port: int, series: int, rate: int) -> Iterator[None]:
+def loaded(port: int, series: int, rate: int) -> Iterator[None]:
     """Sample the other half of the series at a rate, in columns, while the context lasts."""
     if not rate:
         yield

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import random
 import statistics
 import tempfile
 import time
@@ -31,27 +29,14 @@ from machine import described, keep
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from storm import KEY, METRIC, RULE
+from storm import breaching, engine
 
-from playwatch.channels import fingerprint, open_channel
-from playwatch.config.channels import PagerDutySettings
-from playwatch.core.intake import Intake
-from playwatch.core.metrics import Catalogue
-from playwatch.core.pipeline import Pipeline
-from playwatch.core.routing import Route
-from playwatch.core.sequences import SequenceTracker
-from playwatch.core.series import SeriesTable
 from playwatch.demo.listener import Listener
-from playwatch.ports import Arrivals, Message
-from playwatch.runtime.clock import SystemClock
-from playwatch.runtime.evaluate import Evaluator
-from playwatch.runtime.outbox import Outbox
-from playwatch.runtime.refused import RefusalLog
-from playwatch.store.sqlite import SqliteStore
-from playwatch.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from playwatch.runtime.evaluate import Evaluator
 
 ANSWERS: Final = {"at once": 0.0, "after a second": 1.0, "never": 3_600.0}
 """How the other receiver answers, and after how many seconds."""
@@ -98,39 +83,11 @@ async def beside(answers_after_s: float, breaches: int) -> list[float]:
         async with (
             receiver(arrived, 0.0) as quick,
             receiver({}, answers_after_s) as slow,
-            engine(Path(folder), {"quick": quick, "slow": slow}) as evaluator,
+            engine(Path(folder), {"quick": quick, "slow": slow}, grace_s=0.0) as evaluator,
         ):
             await paged(evaluator, [f"before-{number}" for number in range(WAITING)], arrived)
             timed = [f"timed-{number}" for number in range(breaches)]
             return [await paged(evaluator, [title], arrived) for title in timed]
-
-
-@asynccontextmanager
-async def engine(folder: Path, urls: dict[str, str]) -> AsyncIterator[Evaluator]:
-    """Run what decides and what delivers, with a channel for each URL."""
-    clock, telemetry = SystemClock(), Telemetry()
-    catalogue, series, sequences = Catalogue(), SeriesTable(), SequenceTracker()
-    store = await SqliteStore.open(folder / "playwatch.db", clock=clock)
-    channels = []
-    for name, url in urls.items():
-        settings = {"name": name, "service": "pagerduty", "integration_key": KEY, "url": url}
-        asked = PagerDutySettings.model_validate(settings)
-        channels.append(open_channel(asked, clock=clock, key_of=lambda _: None))
-    outbox = Outbox(channels, store, clock, telemetry, random.Random(1))  # noqa: S311 - jitter
-    pipeline = Pipeline(
-        catalogue, series, [RULE], [Route(name, fingerprint(KEY)) for name in urls], "bench"
-    )
-    intake = Intake(catalogue, series, sequences, max_bytes=1 << 24)
-    surroundings = (catalogue, store, clock, telemetry, RefusalLog(), outbox.wake)
-    evaluator = Evaluator(pipeline, intake, sequences, *surroundings)
-    await evaluator.recover()
-    async with asyncio.TaskGroup() as tasks:
-        outbox.start(tasks)
-        yield evaluator
-        await outbox.stop(0.0)
-    for channel in channels:
-        await channel.close()
-    await store.close()
 
 
 async def paged(
@@ -139,16 +96,9 @@ async def paged(
     """Let some titles breach at once; return when the last was paged, in milliseconds after."""
     loop = asyncio.get_running_loop()
     arrived.update({f"video_title={title}": loop.create_future() for title in titles})
-    payload = json.dumps(
-        {
-            "metric": METRIC,
-            "value": [50.0] * len(titles),
-            "views": [100] * len(titles),
-            "dimensions": [{"video_title": title} for title in titles],
-        }
-    ).encode()
+    read = breaching(titles)
     began = time.perf_counter()
-    evaluator._take(Arrivals([Message("samples", payload, "native")], lambda: None))  # noqa: SLF001 - what `follow` does with one read
+    evaluator._take(read)  # noqa: SLF001 - what `follow` does with one read
     async with asyncio.timeout(120):
         ended = max([await one for one in arrived.values()])
     arrived.clear()

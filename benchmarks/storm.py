@@ -49,7 +49,7 @@ from playwatch.store.sqlite import SqliteStore
 from playwatch.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 METRIC = "playback_failure_percentage"
 KEY = "benchmarkbenchmarkbenchmark00000"
@@ -91,53 +91,71 @@ async def main() -> None:
 
 async def measure(breaches: int) -> dict[str, float]:
     """Return the figures of one storm."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            receiver() as (url, process),
+            engine(Path(folder), {"oncall": url}) as evaluator,
+        ):
+            await asyncio.sleep(0.05)
+            figures = await storm(evaluator, breaches, process)
+    return {"breaches": breaches, **figures}
+
+
+@asynccontextmanager
+async def engine(
+    folder: Path, urls: Mapping[str, str], grace_s: float = 10.0
+) -> AsyncIterator[Evaluator]:
+    """Run what decides and what delivers, with a PagerDuty channel for each URL."""
     clock, telemetry = SystemClock(), Telemetry()
     catalogue, series, sequences = Catalogue(), SeriesTable(), SequenceTracker()
-    with tempfile.TemporaryDirectory() as folder:
-        async with receiver() as (url, process):
-            store = await SqliteStore.open(Path(folder) / "playwatch.db", clock=clock)
-            settings = PagerDutySettings.model_validate(
-                {"name": "oncall", "service": "pagerduty", "integration_key": KEY, "url": url}
-            )
-            channel = open_channel(settings, clock=clock, key_of=lambda _: None)
-            outbox = Outbox([channel], store, clock, telemetry, random.Random(1))  # noqa: S311 - jitter
-            routes = [Route("oncall", fingerprint(KEY))]
-            evaluator = Evaluator(
-                Pipeline(catalogue, series, [RULE], routes, "bench"),
-                Intake(catalogue, series, sequences, max_bytes=1 << 24),
-                sequences,
-                catalogue,
-                store,
-                clock,
-                telemetry,
-                RefusalLog(),
-                outbox.wake,
-            )
-            await evaluator.recover()
-            async with asyncio.TaskGroup() as tasks:
-                outbox.start(tasks)
-                await asyncio.sleep(0.05)
-                figures = await storm(evaluator, breaches, process)
-                await outbox.stop(10.0)
-            await channel.close()
-            await store.close()
-    return {"breaches": breaches, **figures}
+    store = await SqliteStore.open(folder / "playwatch.db", clock=clock)
+    channels = []
+    for name, url in urls.items():
+        settings = PagerDutySettings.model_validate(
+            {"name": name, "service": "pagerduty", "integration_key": KEY, "url": url}
+        )
+        channels.append(open_channel(settings, clock=clock, key_of=lambda _: None))
+    outbox = Outbox(channels, store, clock, telemetry, random.Random(1))  # noqa: S311 - jitter
+    routes = [Route(name, fingerprint(KEY)) for name in urls]
+    evaluator = Evaluator(
+        Pipeline(catalogue, series, [RULE], routes, "bench"),
+        Intake(catalogue, series, sequences, max_bytes=1 << 24),
+        sequences,
+        catalogue,
+        store,
+        clock,
+        telemetry,
+        RefusalLog(),
+        outbox.wake,
+    )
+    await evaluator.recover()
+    async with asyncio.TaskGroup() as tasks:
+        outbox.start(tasks)
+        yield evaluator
+        await outbox.stop(grace_s)
+    for channel in channels:
+        await channel.close()
+    await store.close()
+
+
+def breaching(titles: Sequence[str]) -> Arrivals:
+    """Return one read in which each of some titles breaches."""
+    payload = json.dumps(
+        {
+            "metric": METRIC,
+            "value": [50.0] * len(titles),
+            "views": [100] * len(titles),
+            "dimensions": [{"video_title": title} for title in titles],
+        }
+    ).encode()
+    return Arrivals([Message("samples", payload, "native")], lambda: None)
 
 
 async def storm(
     evaluator: Evaluator, breaches: int, process: asyncio.subprocess.Process
 ) -> dict[str, float]:
     """Hand all breaches over in one read and wait for the receiver to have them."""
-    titles = [{"video_title": f"title-{number}"} for number in range(breaches)]
-    payload = json.dumps(
-        {
-            "metric": METRIC,
-            "value": [50.0] * breaches,
-            "views": [100] * breaches,
-            "dimensions": titles,
-        }
-    ).encode()
-    read = Arrivals([Message("samples", payload, "native")], lambda: None)
+    read = breaching([f"title-{number}" for number in range(breaches)])
     await said(process, f"expect {breaches}")
     cpu, began = time.process_time(), time.time()
     evaluator._take(read)  # noqa: SLF001 - what `follow` does with one read

@@ -27,14 +27,13 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from detection_latency import breach, good
+from detection_latency import breach, good, loaded
 from machine import described, keep, quantiles
 from rich.console import Console
 from rich.progress import track
@@ -42,7 +41,7 @@ from rich.table import Table
 from surroundings import KEY, Engine, Publisher, broker_process, engine, receiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
 SERIES: Final = 10_000
 TRAFFIC: Final = 2_000
@@ -119,7 +118,7 @@ async def measure(weather: str, breaches: int) -> dict[str, Any]:
                 await _all_paged(receiving.first_at, 1)
                 receiving.first_at.clear()
                 seen, before = Seen(), await _judged(one)
-                with Publisher(port, 1, "breaches") as publisher, _traffic(port):
+                with Publisher(port, 1, "breaches") as publisher, loaded(port, SERIES, TRAFFIC):
                     watching = asyncio.create_task(_watch(one, seen))
                     storms: dict[str, Callable[[], Storm]] = {
                         "a flood": lambda: _flood(port),
@@ -176,27 +175,6 @@ async def _watch(running: Engine, seen: Seen) -> None:
         seen.lag_ms.append(1000 * await running.metric("playwatch_queue_wait_seconds"))
         seen.memory_mb = max(seen.memory_mb, running.memory_bytes() / 1e6)
         await asyncio.sleep(EVERY_S)
-
-
-@contextmanager
-def _traffic(port: int) -> Iterator[None]:
-    """Sample the second half of the series at a rate while the context lasts."""
-    ended, payloads = threading.Event(), list(good(SERIES, SERIES // 2))
-
-    def publish() -> None:
-        with Publisher(port, 0, "traffic") as publisher:
-            number = 0
-            while not ended.wait(1000 / TRAFFIC):
-                publisher.publish([payloads[number % len(payloads)]])
-                number += 1
-
-    thread = threading.Thread(target=publish)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ _WRITE_THROUGH_BYTES = 64 * 1024
 class JoinedWrites(asyncio.Transport):
     """A transport that sends at once what one turn of the loop wrote.
 
-    Each acknowledgement is a write of its own, and a write is a system call:
-    joined, a message of QoS 1 costs about a fifth less to receive.
+    gmqtt writes each packet by itself, and a write is a system call: joined, what
+    is published in one turn leaves together.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
