@@ -16,7 +16,9 @@ import pytest
 
 from playwatch.config.web import WebSettings
 from playwatch.errors import EngineError, ListenError
+from playwatch.runtime.news import News
 from playwatch.web.client import at_engine
+from playwatch.web.events import EventStream
 from playwatch.web.limits import Limits
 from tests.fakes import HandClock
 from tests.served import READER, WRITER, Echo, browser, served
@@ -219,6 +221,23 @@ async def test_guessing_at_the_log_in_ends_soon() -> None:
         assert (await logged_in(session, WRITER))[0] == 303
         async with session.post("/login", data={"csrf": "", "token": WRITER}) as answer:
             assert answer.status == 403
+
+
+async def test_guessing_tokens_ends_soon_and_an_old_one_shown_all_day_is_no_guess() -> None:
+    clock, right = HandClock(), f"Bearer {WRITER}"
+    async with served(Echo(), clock=clock, has_tokens=True) as url:
+        for _ in range(30):
+            assert (await ask(url, Authorization="Bearer the-token-of-last-year"))[0] == 401
+        assert (await ask(url, Authorization=right))[0] == 200
+        for number in range(9):
+            guess = basic("operator", f"guess {number}") if number % 2 else f"Bearer {number}"
+            assert (await ask(url, Authorization=guess))[0] == 401
+        status, headers, text = await ask(url, Authorization=right)
+        assert (status, headers["Retry-After"]) == (429, "300")
+        assert "wait 300 seconds" in text
+        assert (await ask(url))[0] == 200
+        await clock.advance(300)
+        assert (await ask(url, Authorization=right))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -444,3 +463,30 @@ def test_what_others_can_reach_needs_a_token() -> None:
         WebSettings.model_validate({"listen": "0.0.0.0:80"})
     guarded = WebSettings.model_validate({"listen": "0.0.0.0:80", "token": WRITER})
     assert not guarded.lets_anyone_read
+
+
+@pytest.mark.parametrize("end", ["expiry", "log-out"])
+async def test_a_stream_of_news_ends_with_its_log_in(end: str) -> None:
+    clock = HandClock()
+    news = News(list, clock)
+    watching = asyncio.create_task(news.run())
+    private = served(
+        EventStream(news), Echo(), clock=clock, has_tokens=True, anonymous_read=False, session_s=60
+    )
+    async with private as url, browser(url) as session:
+        await logged_in(session, READER)
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            session.get("/page/one") as page,
+            session.get("/events") as stream,
+        ):
+            csrf = await page.text()
+            await stream.content.readuntil(b"retry: 2000\n\n")
+            await clock.advance(1)
+            assert b"event: values" in await stream.content.readuntil(b"\n\n")
+            if end == "log-out":
+                async with session.post("/logout", data={"csrf": csrf}) as answer:
+                    assert answer.status == 200
+            await clock.advance(60)
+            await stream.content.read()  # to its end
+    watching.cancel()

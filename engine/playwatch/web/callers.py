@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
@@ -51,6 +52,10 @@ ANONYMOUS: Final = "anonymous"
 
 CALLER: Final = web.RequestKey("playwatch.caller", Caller)
 """Where a request keeps who sent it."""
+
+
+MAY_STILL_READ: Final = web.RequestKey[Callable[[], bool]]("playwatch.may_still_read")
+"""Where a request keeps what tells whether its caller may go on reading: a log-in ends."""
 
 
 def caller_of(request: web.Request) -> Caller:

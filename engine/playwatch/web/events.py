@@ -1,4 +1,7 @@
-"""Server-sent events: tells browsers what changes, one line of text at a time."""
+"""Server-sent events: tells browsers what changes, one line of text at a time.
+
+A stream ends with the log-in that it was opened by: nothing is told after that.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from playwatch.runtime.news import TooManyError
+from playwatch.web.callers import MAY_STILL_READ
 from playwatch.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -63,9 +67,10 @@ class EventStream:
             }
         )
         await response.prepare(request)
+        may_read = request.get(MAY_STILL_READ, lambda: True)
         with suppress(ConnectionError, TimeoutError):
             await self._write(response, f"retry: {RETRY_MS}\n\n")
-            while (event := await self._next(queue)) is not None:
+            while (event := await self._next(queue)) is not None and may_read():
                 await self._write(response, event)
         return response
 

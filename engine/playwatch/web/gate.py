@@ -1,7 +1,8 @@
 """The gate: every request passes it before any handler runs.
 
 1. Was it meant for this server, and is it from a page of this server?
-2. Who asks: the holder of a token, somebody who has logged in, or anyone?
+2. Who asks: the holder of a token, somebody who has logged in, or anyone? Who has
+   shown ten different wrong tokens has to wait.
 3. May they? Reading is `GET`, everything else changes something.
 4. What a log-in sends must bring the word that only our own pages know.
 5. A body comes whole, soon, and is not too long.
@@ -10,13 +11,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from playwatch.runtime.acting import acts_through
-from playwatch.web.callers import ANONYMOUS, CALLER, Caller, Role, Tokens
+from playwatch.web.callers import ANONYMOUS, CALLER, MAY_STILL_READ, Caller, Role, Tokens
 from playwatch.web.contract import is_text
+from playwatch.web.guesses import Guesses
 from playwatch.web.limits import Limits
 from playwatch.web.names import Names
 from playwatch.web.problems import ProblemError
@@ -58,12 +61,14 @@ class Gate:
         tokens: Tokens,
         sessions: Sessions,
         limits: Limits,
+        guesses: Guesses,
         *,
         lets_anyone_read: bool,
     ) -> None:
         self.tokens = tokens
         self.sessions = sessions
         self.limits = limits
+        self._guesses = guesses
         self._names = names
         self._anyone = Caller(ANONYMOUS, Role.READ if lets_anyone_read else Role.NOTHING)
 
@@ -79,6 +84,7 @@ class Gate:
             Tokens(known),
             Sessions(clock, settings.session_s),
             limits or Limits(),
+            Guesses(clock),
             lets_anyone_read=settings.lets_anyone_read,
         )
 
@@ -91,6 +97,9 @@ class Gate:
         self._names.check_origin(request)
         _check_text(request)
         request[CALLER] = caller = self._caller(request)
+        cookie = request.cookies.get(COOKIE, "") if caller.csrf else ""
+        may_still_read: Callable[[], bool] = partial(self._may_still_read, cookie)
+        request[MAY_STILL_READ] = may_still_read
         acts_through("" if caller.is_anonymous else caller.name)
         self._check_role(request, caller)
         if request.method not in _SAFE:
@@ -102,12 +111,28 @@ class Gate:
     def _caller(self, request: web.Request) -> Caller:
         authorization = request.headers.get("Authorization")
         if authorization is not None:
-            found = self.tokens.of_header(authorization)
-            if found is None:
-                raise self._nobody(authorization)
-            return found
+            return self._holder(authorization, request.remote or "")
         cookie = request.cookies.get(COOKIE)
         return (self.sessions.caller(cookie) if cookie else None) or self._anyone
+
+    def _may_still_read(self, cookie: str) -> bool:
+        """Return whether the log-in of a cookie lasts, where reading takes one."""
+        if not cookie or self._anyone.role >= Role.READ:
+            return True
+        return self.sessions.caller(cookie) is not None
+
+    def _holder(self, authorization: str, address: str) -> Caller:
+        """Return who shows a token; whoever guesses at tokens has to wait."""
+        if wait_s := self._guesses.wait_s(address):
+            message = f"too many wrong tokens: wait {wait_s} seconds"
+            error = ProblemError(429, message)
+            error.headers = {"Retry-After": str(wait_s)}
+            raise error
+        found = self.tokens.of_header(authorization)
+        if found is None:
+            self._guesses.wrong(address, authorization)
+            raise self._nobody(authorization)
+        return found
 
     def _nobody(self, authorization: str) -> ProblemError:
         """Return why these credentials are nobody's."""

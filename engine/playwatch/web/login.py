@@ -10,7 +10,7 @@ from aiohttp import web
 
 from playwatch.web.callers import Role, caller_of
 from playwatch.web.failures import is_machine, outside
-from playwatch.web.guesses import Guesses
+from playwatch.web.guesses import IN_ALL, Guesses
 from playwatch.web.problems import ProblemError
 from playwatch.web.sessions import COOKIE, fresh_cookie
 
@@ -27,7 +27,7 @@ class Login:
 
     def __init__(self, gate: Gate, clock: Clock) -> None:
         self._gate = gate
-        self._guesses = Guesses(clock)
+        self._guesses = Guesses(clock, IN_ALL)
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes to an application."""
