@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from playwatch.core.places import Places, distinct
 
-ROWS = st.lists(st.integers(0, 30), max_size=20)
+EQUAL_STEPS = st.builds(
+    lambda first, count, step: list(range(first, 31, step))[:count],
+    st.integers(0, 30),
+    st.integers(0, 20),
+    st.integers(1, 5),
+)
+ROWS = st.lists(st.integers(0, 30), max_size=20) | EQUAL_STEPS
 
 
 @settings(deadline=None, max_examples=100)
@@ -31,6 +37,35 @@ def test_a_row_is_raised_to_the_greatest_value_and_never_lowered(rows: list[int]
         expected[row] = max(expected[row], value)
 
     assert column.tolist() == expected.tolist()
+
+
+@settings(deadline=None, max_examples=100)
+@given(ROWS, st.data())
+def test_what_is_written_to_rows_stands_there(rows: list[int], data: st.DataObject) -> None:
+    column = np.arange(100, 131)
+    places = Places(np.array(rows, np.int32))
+    assert places.of(column).tolist() == [100 + row for row in rows]
+    assert places.index.tolist() == rows
+
+    values = data.draw(st.lists(st.integers(0, 9), min_size=len(rows), max_size=len(rows)))
+    places.put(column, np.array(values, np.int64))
+    last = dict(zip(rows, values, strict=True))
+    assert column.tolist() == [last.get(row, 100 + row) for row in range(31)]
+
+    places.put(column, 7)
+    assert set(column[rows].tolist()) <= {7}
+
+
+@settings(deadline=None, max_examples=100)
+@given(ROWS, st.data())
+def test_a_slot_of_a_ring_is_its_number_s_remainder(rows: list[int], data: st.DataObject) -> None:
+    one = st.integers(10**9, 10**9 + 50)
+    many = st.lists(one, min_size=len(rows), max_size=len(rows))
+    numbers = data.draw(many | one.map(lambda number: [number] * len(rows)))
+    slots = Places(np.array(rows, np.int32)).in_rings(np.array(numbers, np.int64), 20)
+
+    expected = [row * 20 + number % 20 for row, number in zip(rows, numbers, strict=True)]
+    assert slots.index.tolist() == expected
 
 
 @pytest.mark.parametrize("count", [31, 1_000_000])

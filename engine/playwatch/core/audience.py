@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from playwatch.core.places import Places
 from playwatch.core.series import NEVER, grown
 from playwatch.core.windows import BUCKETS, EventClocks, Totals
 
@@ -76,7 +77,7 @@ class LatestWindows:
         self.reserve_series(int(batch.series.max(initial=-1)) + 1)
         self._forget_at_ms = NEVER
         # Every silence across a restart is a hole: series may have been forgotten.
-        self.clocks.hear(group, batch.at, monotonic_ms, self._window_ms // BUCKETS)
+        self.clocks.hear(Places(group), batch.at, monotonic_ms, self._window_ms // BUCKETS)
         in_window = batch.at > self.clocks.newest_at[group] - self._window_ms
         # Sorted by series, time and arrival, the last of each series is its latest.
         order = np.lexsort((batch.at, batch.series))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from playwatch.core.groups import NO_GROUP
+from playwatch.core.places import Places
 from playwatch.core.samples import FEW, SampleBatch
 from playwatch.core.series import grown
 
@@ -118,14 +119,16 @@ class Dispatch:
 
     def _share_many(self, batch: SampleBatch) -> dict[int, Part | Few]:
         self._know(batch.series)
-        kinds = self._kind.take(batch.series)
+        places = Places(batch.series)
+        kinds = places.of(self._kind)
         edges = [0, len(batch)]
         if (kinds != kinds[0]).any():
             order = np.argsort(kinds, kind="stable")
             batch, kinds = batch.take(order), kinds[order]
             inner = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
             edges = [0, *inner.tolist(), len(batch)]
-        starts = self._start.take(batch.series)
+            places = Places(batch.series)
+        starts = places.of(self._start)
         pieces: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
         for low, high in pairwise(edges):
             for place, number in enumerate(self._wanted_by[kinds[low]]):
@@ -134,7 +137,7 @@ class Dispatch:
         shares: dict[int, Part | Few] = {}
         for number, mine in pieces.items():
             (low, high, place), *others = mine
-            group = self._group.take(starts[low:high] + place)
+            group = Places(starts[low:high] + place).of(self._group)
             if not others and high - low <= self._few:
                 shares[number] = lists.few(group, low, high)
             elif not others:
@@ -151,7 +154,7 @@ class Dispatch:
             capacity = max(len(self._series), 5 * len(self._kind) // 4)
             self._kind = grown(self._kind, capacity, _UNKNOWN)
             self._start = grown(self._start, capacity, 0)
-        unknown = self._kind.take(rows) == _UNKNOWN
+        unknown = Places(rows).of(self._kind) == _UNKNOWN
         if unknown.any():
             for row in np.unique(rows[unknown]).tolist():
                 self._learn(row)

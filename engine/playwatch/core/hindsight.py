@@ -260,5 +260,8 @@ class Hindsight:
 def _one_of(totals: Totals, i: int) -> Totals:
     """Return what one window holds, as columns of length 1."""
     one = slice(i, i + 1)
-    extreme = None if totals.extreme is None else totals.extreme[one]
-    return Totals(totals.sums[one], totals.views[one], totals.samples[one], extreme)
+    extreme = None if totals.extreme is None else totals.extreme[one].copy()
+    # What they were read from goes on changing.
+    return Totals(
+        totals.sums[one].copy(), totals.views[one].copy(), totals.samples[one].copy(), extreme
+    )

@@ -10,6 +10,7 @@ import numpy as np
 
 from playwatch.core.intaken import Intaken
 from playwatch.core.key_tables import KeyTables
+from playwatch.core.places import Places
 from playwatch.core.refusals import Reason, Rejection
 from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.spellings import Spellings
@@ -252,9 +253,8 @@ class Intake:
         if self._has_left_out:
             places = np.flatnonzero(samples.series != REFUSED)
             samples = samples.take(places)
-        metric = self._series.metric.take(samples.series)
-        value = samples.value
-        fits = (value >= self._low.take(metric)) & (value <= self._high.take(metric))
+        metric = Places(samples.series).of(self._series.metric)
+        fits = self._fit(metric, samples.value)
         latest = self.arrived.at + self._max_ahead_ms
         earliest = self.arrived.at - self._max_age_ms
         is_good = fits & (samples.at <= latest) & (samples.at >= earliest)
@@ -275,6 +275,12 @@ class Intake:
             topic = self._topics[message]
             self._rejections.append(Rejection.at(_FAULTS[fault], topic, offset, detail))
         return samples.take(is_good)
+
+    def _fit(self, metric: NDArray[np.int32], value: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which values lie in the range of their metric."""
+        if len(metric) and (metric == metric[0]).all():
+            metric = metric[:1]
+        return (value >= self._low[metric]) & (value <= self._high[metric])
 
     @property
     def _room(self) -> int:

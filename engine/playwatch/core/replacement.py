@@ -57,29 +57,32 @@ def settle(series: SeriesTable, batch: SampleBatch, few: int = FEW) -> Settled:
     """
     if len(batch) <= few and _settle_few(series, batch):
         return Settled(batch, _NONE)
-    if _has_each_once(series, batch):
-        prior = series.newest_at.take(batch.series)
+    places = Places(batch.series)
+    if _have_each_once(series, places):
+        prior = places.of(series.newest_at)
         is_newest = batch.at >= prior
         counted = batch
     else:
         counted, prior, is_newest = _settle_repeated(series, batch)
+        places = Places(counted.series)
     replaces = is_newest & (counted.at == prior)
     withdrawn = _standing(series, counted.series[replaces]) if replaces.any() else _NONE
-    newest = counted if is_newest.all() else counted.take(is_newest)
+    newest = counted
+    if not is_newest.all():
+        newest = counted.take(is_newest)
+        places = Places(newest.series)
     # Rows that stand twice among the newest are in rising time: the last wins.
-    rows = newest.series.astype(np.intp)
-    series.newest_at[rows] = newest.at
-    series.newest_value[rows] = newest.value
-    series.newest_views[rows] = newest.views
+    places.put(series.newest_at, newest.at)
+    places.put(series.newest_value, newest.value)
+    places.put(series.newest_views, newest.views)
     return Settled(counted, withdrawn)
 
 
-def _has_each_once(series: SeriesTable, batch: SampleBatch) -> bool:
-    """Return whether no series stands twice in a batch."""
-    places = Places(batch.series)
+def _have_each_once(series: SeriesTable, places: Places) -> bool:
+    """Return whether no series stands twice."""
     if places.are_rising:
         return True
-    position = np.arange(len(batch), dtype=np.int32)
+    position = np.arange(len(places.rows), dtype=np.int32)
     series.stamp[places.index] = position
     return bool((series.stamp.take(places.index) == position).all())
 

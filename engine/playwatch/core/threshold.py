@@ -111,6 +111,8 @@ def value_of(
     if not metric.is_average_of(aggregate or metric.aggregate):
         return np.where(is_absent, np.nan, totals.sums)
     has_mean = ~is_absent & (totals.views > 0)
+    if has_mean.all():
+        return totals.sums / totals.views
     nothing = np.full(len(totals.sums), np.nan)
     value: NDArray[np.float64] = np.divide(totals.sums, totals.views, out=nothing, where=has_mean)
     return value

@@ -12,7 +12,7 @@ from playwatch.core.clerk import Clerk
 from playwatch.core.groups import GroupTable
 from playwatch.core.hindsight import Hindsight
 from playwatch.core.lifecycle import LifecycleState
-from playwatch.core.places import distinct
+from playwatch.core.places import Places, distinct
 from playwatch.core.rules import NoDataPolicy, Threshold
 from playwatch.core.series import NEVER
 from playwatch.core.singles import Singles
@@ -135,7 +135,7 @@ class Watch:
         at = windows.clocks.now(group, monotonic_ms)
         totals = windows.totals(group, at)
         is_deaf = rule.no_data.policy is NoDataPolicy.KEEP
-        is_normal = is_deaf and not self.phases.phase.take(group).any()
+        is_normal = is_deaf and not Places(group).of(self.phases.phase).any()
         turns = self._hindsight.corrected(self.open, self._clerk) if self._hindsight else []
         if is_normal and not crosses(rule, condition, metric, totals):
             return turns

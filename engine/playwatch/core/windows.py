@@ -80,26 +80,31 @@ class EventClocks:
         self.first_at = grown(self.first_at, capacity, NEVER)
 
     def hear(
-        self, group: NDArray[np.int32], at: NDArray[np.int64], monotonic_ms: int, patience_ms: int
+        self, places: Places, at: NDArray[np.int64], monotonic_ms: int, patience_ms: int
     ) -> None:
         """Move the clocks of the groups that samples came for.
 
         Parameters
         ----------
+        places
+            The group of each sample.
         patience_ms
             A silence up to this long across a restart is no hole.
         """
-        waiting = self.resumed_from.take(group) != NEVER
+        waiting = places.of(self.resumed_from) != NEVER
         if waiting.any():
-            self._resume(group[waiting], at[waiting], patience_ms)
-        is_newer = at > self.newest_at.take(group)
-        is_first = self.first_at.take(group) == NEVER
+            self._resume(places.rows[waiting], at[waiting], patience_ms)
+        is_newer = at > places.of(self.newest_at)
+        is_first = places.of(self.first_at) == NEVER
         if is_first.any():
-            self.first_at[group[is_first]] = np.iinfo(np.int64).max
-            np.minimum.at(self.first_at, group[is_first], at[is_first])
-        places = Places(group)
+            first = places.rows[is_first]
+            self.first_at[first] = np.iinfo(np.int64).max
+            np.minimum.at(self.first_at, first, at[is_first])
+        if is_newer.all():
+            places.put(self.heard_ms, monotonic_ms)
+        else:
+            self.heard_ms[places.index[is_newer]] = monotonic_ms
         places.raise_to(self.newest_at, at)
-        self.heard_ms[places.index[is_newer]] = monotonic_ms
 
     def _resume(self, group: NDArray[np.int32], at: NDArray[np.int64], patience_ms: int) -> None:
         # What is older than the stop does not tell whether anything was missed.
@@ -114,18 +119,26 @@ class EventClocks:
 
     def now(self, group: NDArray[np.int32], monotonic_ms: int) -> NDArray[np.int64]:
         """Return the event time of each group; `NEVER` for one without samples."""
-        newest = self.newest_at.take(group)
-        elapsed = np.maximum(monotonic_ms - self.heard_ms.take(group), 0)
-        return np.where(newest == NEVER, NEVER, newest + elapsed)
+        places = Places(group)
+        newest = places.of(self.newest_at)
+        now = monotonic_ms - places.of(self.heard_ms)
+        np.maximum(now, 0, out=now)
+        now += newest
+        is_deaf = newest == NEVER
+        if is_deaf.any():
+            now[is_deaf] = NEVER
+        return now
 
     def covers(self, group: NDArray[np.int32], since: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which groups have no hole after a time."""
-        known: NDArray[np.bool_] = self.resumed_from.take(group) == NEVER
-        return known & (since >= self.hole_until.take(group))
+        places = Places(group)
+        known: NDArray[np.bool_] = places.of(self.resumed_from) == NEVER
+        known &= since >= places.of(self.hole_until)
+        return known
 
     def fills(self, group: NDArray[np.int32], since: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which groups have been heard of, without a hole, since a time."""
-        return self.covers(group, since) & (since >= self.first_at.take(group))
+        return self.covers(group, since) & (since >= Places(group).of(self.first_at))
 
 
 class RingWindows:
@@ -181,13 +194,14 @@ class RingWindows:
         group
             The group of each sample of the batch; each must have room.
         """
-        self.clocks.hear(group, batch.at, monotonic_ms, self.bucket_ms)
-        self._advance(group)
-        return len(batch) - self._pour(group, batch, 1)
+        places = Places(group)
+        self.clocks.hear(places, batch.at, monotonic_ms, self.bucket_ms)
+        self._advance(places)
+        return len(batch) - self._pour(places, batch, 1)
 
     def withdraw(self, group: NDArray[np.int32], batch: SampleBatch) -> None:
         """Take back samples that were counted before and have been replaced."""
-        self._pour(group, batch, -1)
+        self._pour(Places(group), batch, -1)
 
     def empty(self, group: int) -> None:
         """Leave out all that one window holds."""
@@ -203,8 +217,9 @@ class RingWindows:
 
     def totals(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> Totals:
         """Return what the windows of some groups hold at their event times."""
-        first = at // self.bucket_ms - (BUCKETS - 1)
-        if (first > self.head.take(group) - (BUCKETS - 1)).any():
+        places = Places(group)
+        if (at >= (places.of(self.head) + 1) * self.bucket_ms).any():
+            first = at // self.bucket_ms - (BUCKETS - 1)
             inside = self._numbers(group) >= first[:, None]
             return Totals(
                 np.where(inside, self.sums[group], 0.0).sum(axis=1),
@@ -212,9 +227,9 @@ class RingWindows:
                 np.where(inside, self.samples[group], 0).sum(axis=1, dtype=np.int64),
             )
         return Totals(
-            self.total_sums.take(group),
-            self.total_views.take(group),
-            self.total_samples.take(group),
+            places.of(self.total_sums),
+            places.of(self.total_views),
+            places.of(self.total_samples),
         )
 
     def covers(self, group: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -239,13 +254,13 @@ class RingWindows:
     def _start(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
         return (at // self.bucket_ms - (BUCKETS - 1)) * self.bucket_ms
 
-    def _advance(self, group: NDArray[np.int32]) -> None:
+    def _advance(self, places: Places) -> None:
         """Empty the buckets that the clocks have newly entered."""
-        head = self.clocks.newest_at.take(group) // self.bucket_ms
-        is_ahead = head > self.head.take(group)
+        ends = (places.of(self.head) + 1) * self.bucket_ms
+        is_ahead = places.of(self.clocks.newest_at) >= ends
         if not is_ahead.any():
             return
-        rows = distinct(group[is_ahead], len(self.head))
+        rows = distinct(places.rows[is_ahead], len(self.head))
         head = self.clocks.newest_at[rows] // self.bucket_ms
         steps = np.minimum(head - self.head[rows], BUCKETS)
         slots = np.arange(BUCKETS)
@@ -261,23 +276,23 @@ class RingWindows:
             column[rows] = emptied
         self.recount(rows)
 
-    def _pour(self, group: NDArray[np.int32], batch: SampleBatch, sign: int) -> int:
+    def _pour(self, places: Places, batch: SampleBatch, sign: int) -> int:
         """Add (or take back) what is inside the rings; return how many were."""
         bucket = batch.at // self.bucket_ms
-        inside = bucket > self.head.take(group) - BUCKETS
+        inside = bucket > places.of(self.head) - BUCKETS
         if not inside.all():
-            group, bucket, batch = group[inside], bucket[inside], batch.take(inside)
+            places = Places(places.rows[inside])
+            bucket, batch = bucket[inside], batch.take(inside)
         weight = self.weights(batch)
         views = batch.views
         if sign < 0:
             weight, views = -weight, -views
-        places = Places(group)
-        slots = Places(places.index * BUCKETS + bucket % BUCKETS)
+        slots = places.in_rings(bucket, BUCKETS)
         self._fill(slots, batch, weight, sign)
         places.add(self.total_sums, weight)
         places.add(self.total_views, views)
         places.add(self.total_samples, sign)
-        return len(group)
+        return len(batch)
 
     def _fill(
         self,
