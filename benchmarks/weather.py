@@ -7,10 +7,10 @@ request. Then the same
 * beside a publisher that floods: 30,000 single samples a second at QoS 0;
 * through a broker that stands still for two seconds (SIGSTOP), counted from when it goes on;
 * on a disk that takes 200 ms to make anything durable (every `fsync` is held up by strace);
+* on such a disk for the history alone, of which a minute is written during the breaches;
 * beside a channel whose receiver takes every request and never answers.
 
-The first page after a start is not among them: its commit makes a log and is synced
-three times. Lag is how long the oldest unread message had waited, as ``/metrics`` says it, asked
+Lag is how long the oldest unread message had waited, as ``/metrics`` says it, asked
 some twenty times a second; beside it, the share of all reads that were judged within
 100 ms of the arrival of their first message.
 
@@ -40,6 +40,8 @@ from rich.progress import track
 from rich.table import Table
 from surroundings import KEY, Engine, Publisher, broker_process, engine, receiver
 
+from playwatch.runtime.history import AFTER_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -50,7 +52,10 @@ EVERY_S: Final = 0.05
 STALL_S: Final = 2.0
 DISK_MS: Final = 200
 HANGS: Final = "a receiver that hangs"
-WEATHERS: Final = ("calm", "a flood", "a broker that stalls", "a slow disk", HANGS)
+DISK: Final = "a slow disk"
+HELD_UP: Final = "held up"
+HISTORY: Final = "a slow disk of the history"
+WEATHERS: Final = ("calm", "a flood", "a broker that stalls", DISK, HISTORY, HANGS)
 HANGING: Final = """\
   - {{name: hanging, service: pagerduty, integration_key: {key}, url: "{url}", rate_limit: none,
      self_alerts: false}}
@@ -92,8 +97,8 @@ async def main() -> None:
         flood(asked.flood)
     machine, rows = described(), []
     for name in track(asked.only, "measuring", transient=True):
-        if name == "a slow disk" and shutil.which("strace") is None:
-            print("a slow disk is left out: Debian's strace is not installed")
+        if name in {DISK, HISTORY} and shutil.which("strace") is None:
+            print(f"{name} is left out: Debian's strace is not installed")
             continue
         rows.append({"weather": name, **await measure(name, asked.breaches)})
     show(rows)
@@ -103,8 +108,8 @@ async def main() -> None:
 
 async def measure(weather: str, breaches: int) -> dict[str, Any]:
     """Return the figures of one weather."""
-    under = _strace() if weather == "a slow disk" else ()
     with tempfile.TemporaryDirectory() as folder:
+        under = _strace(weather, Path(folder)) if weather in {DISK, HISTORY} else ()
         async with (
             hanging() as url,
             broker_process(Path(folder)) as (port, mosquitto),
@@ -120,6 +125,8 @@ async def measure(weather: str, breaches: int) -> dict[str, Any]:
                 seen, before = Seen(), await _judged(one)
                 with Publisher(port, 1, "breaches") as publisher, loaded(port, SERIES, TRAFFIC):
                     watching = asyncio.create_task(_watch(one, seen))
+                    if weather == HISTORY:
+                        await asyncio.sleep(_until_history_s(breaches))
                     storms: dict[str, Callable[[], Storm]] = {
                         "a flood": lambda: _flood(port),
                         "a broker that stalls": lambda: _stall(mosquitto),
@@ -140,6 +147,8 @@ async def measure(weather: str, breaches: int) -> dict[str, Any]:
                     ),
                     "memory_mb": round(seen.memory_mb, 1),
                     "dropped_and_counted": dropped,
+                    "log_mb": round(await one.metric("playwatch_store_log_bytes") / 1e6, 2),
+                    "syncs_held_up": _syncs(Path(folder)),
                     "lost": breaches - len(receiving.first_at),
                     "doubled": len(receiving.triggers) - len(set(receiving.triggers)),
                 }
@@ -235,12 +244,26 @@ async def hanging() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
-def _strace() -> tuple[str, ...]:
-    """Return what runs a command on a disk that takes its time."""
+def _syncs(folder: Path) -> int:
+    """Return how often something was made durable on the slow disk since the start."""
+    trace = folder / HELD_UP
+    return trace.read_text().count("(INJECTED)") if trace.exists() else 0
+
+
+def _until_history_s(breaches: int) -> float:
+    """Return the seconds until breaches should begin, so that the history is written meanwhile."""
+    return (AFTER_S - breaches * EVERY_S / 2 - time.time()) % 60
+
+
+def _strace(weather: str, folder: Path) -> tuple[str, ...]:
+    """Return what runs a command on a disk that takes its time, for the history or for all."""
     calls = "fsync,fdatasync"
     held_up = f"inject={calls}:delay_exit={DISK_MS * 1000}"
-    watched = ("-e", f"trace={calls}", "-e", held_up)
-    return ("strace", "-f", "--seccomp-bpf", "--quiet=all", "-o", "/dev/null", *watched)
+    watched: tuple[str, ...] = ("-e", f"trace={calls}", "-e", held_up)
+    if weather == HISTORY:
+        path = folder.resolve() / "playwatch-history.db"
+        watched += ("-P", str(path), "-P", f"{path}-wal")
+    return ("strace", "-f", "--seccomp-bpf", "--quiet=all", "-o", str(folder / HELD_UP), *watched)
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ The core and the codecs return counts; the shell puts them here.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -17,7 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from playwatch import __version__
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prometheus_client.metrics_core import Metric
+
+    _Family = Callable[[], GaugeMetricFamily | CounterMetricFamily]
+    _Values = Callable[[], Iterable[tuple[list[str], float]]]
 
 # When a counter was made is of no use here and doubles the page.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lapse
@@ -250,11 +254,38 @@ class Telemetry:
 
     def tell_rules(self, states: Callable[[], Iterable[RuleState]]) -> None:
         """Tell at each scrape how many groups of each rule are in which state."""
-        self.registry.register(_RuleStates(states))
+        family = partial(
+            GaugeMetricFamily,
+            "playwatch_rules_state",
+            "Groups of a rule, by state.",
+            labels=["rule", "state"],
+        )
+        self._ask(family, lambda: (([rule, state], groups) for rule, state, groups in states()))
 
     def tell_models(self, ages: Callable[[], Iterable[tuple[str, float]]]) -> None:
         """Tell at each scrape for how many seconds each learned rule has been learning."""
-        self.registry.register(_ModelAges(ages))
+        about = "Time since a learned rule saw its first interval; 0 before."
+        family = partial(GaugeMetricFamily, "playwatch_model_age_seconds", about, labels=["rule"])
+        self._ask(family, lambda: (([rule], age_s) for rule, age_s in ages()))
+
+    def tell_log(
+        self, size: Callable[[], float], attempts: Callable[[], Iterable[tuple[str, float]]]
+    ) -> None:
+        """Tell at each scrape what is in the store's log, and how often it was emptied how."""
+        about = "What the log ahead of the store's file holds."
+        family = partial(GaugeMetricFamily, "playwatch_store_log_bytes", about, labels=[])
+        self._ask(family, lambda: [([], size())])
+        counted = partial(
+            CounterMetricFamily,
+            "playwatch_store_log_copies",
+            "Attempts to empty that log: beside commits, with commits waiting,"
+            " held up by a reader, failed.",
+            labels=["how"],
+        )
+        self._ask(counted, lambda: (([how], count) for how, count in attempts()))
+
+    def _ask(self, family: _Family, values: _Values) -> None:
+        self.registry.register(_Asked(family, values))
 
     def counts(self) -> dict[str, dict[str, float]]:
         """Return every sample by its name and the values of its labels, read once."""
@@ -269,47 +300,20 @@ class Telemetry:
         return generate_latest(self.registry)
 
 
-class _RuleStates(Collector):
-    """Asks for the states of rules when somebody asks for metrics."""
+class _Asked(Collector):
+    """Asks for a metric's values at each scrape; its family is made without any."""
 
-    def __init__(self, states: Callable[[], Iterable[RuleState]]) -> None:
-        self._states = states
+    def __init__(self, family: _Family, values: _Values) -> None:
+        self._family = family
+        self._values = values
 
     def describe(self) -> Iterable[Metric]:
-        """Return the metric without values, so that nothing is asked to register it."""
+        """Return the metric without values."""
         return [self._family()]
 
     def collect(self) -> Iterable[Metric]:
         """Return the metric as it stands now."""
         family = self._family()
-        for rule, state, groups in self._states():
-            family.add_metric([rule, state], groups)
+        for labels, value in self._values():
+            family.add_metric(labels, value)
         return [family]
-
-    @staticmethod
-    def _family() -> GaugeMetricFamily:
-        about = "Groups of a rule, by state."
-        return GaugeMetricFamily("playwatch_rules_state", about, labels=["rule", "state"])
-
-
-class _ModelAges(Collector):
-    """Asks how old the models are when somebody asks for metrics."""
-
-    def __init__(self, ages: Callable[[], Iterable[tuple[str, float]]]) -> None:
-        self._ages = ages
-
-    def describe(self) -> Iterable[Metric]:
-        """Return the metric without values, so that nothing is asked to register it."""
-        return [self._family()]
-
-    def collect(self) -> Iterable[Metric]:
-        """Return the metric as it stands now."""
-        family = self._family()
-        for rule, age_s in self._ages():
-            family.add_metric([rule], age_s)
-        return [family]
-
-    @staticmethod
-    def _family() -> GaugeMetricFamily:
-        about = "Time since a learned rule saw its first interval; 0 before."
-        return GaugeMetricFamily("playwatch_model_age_seconds", about, labels=["rule"])

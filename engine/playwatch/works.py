@@ -20,7 +20,7 @@ from playwatch.runtime.engine_channels import EngineChannels
 from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.heartbeat import Heartbeat
 from playwatch.runtime.history import HistoryKeeper
-from playwatch.runtime.housekeeping import keep_house
+from playwatch.runtime.housekeeping import keep_house, tend
 from playwatch.runtime.keys import former_channels
 from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
@@ -33,6 +33,7 @@ from playwatch.runtime.standings import ages_of, states_of
 from playwatch.runtime.timed_detector import timed
 from playwatch.runtime.vitals import vitals_of
 from playwatch.store.history import History
+from playwatch.store.sqlite import SqliteStore
 from playwatch.telemetry import Telemetry
 from playwatch.web.channel_api import ChannelApi
 from playwatch.web.letter_api import LetterApi
@@ -216,6 +217,9 @@ class Works:
             loops.append(beat.run())
         if not self._is_dry_run:
             loops.append(keep_house(self._settings.store, self._clock))
+        if isinstance(self._store, SqliteStore) and (store_log := self._store.log) is not None:
+            self.telemetry.tell_log(store_log.size, store_log.attempts)
+            loops.append(tend(store_log, self._clock))
         return loops
 
     def pages(

@@ -1,4 +1,4 @@
-"""Housekeeping: removes what is older than the configuration wants it kept."""
+"""Housekeeping: removes what is too old, and keeps the log of the store short."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from playwatch.store.retention import Limits, remove_old
 if TYPE_CHECKING:
     from playwatch.config.schema import StoreSettings
     from playwatch.ports import Clock
+    from playwatch.store.write_ahead_log import WriteAheadLog
 
 EVERY_S: Final = 3600.0
+LOOK_S: Final = 1.0
 
 log = logging.getLogger("playwatch.store")
 
@@ -47,3 +49,15 @@ async def tidy(settings: StoreSettings, clock: Clock) -> None:
             removed.silences,
             removed.audit,
         )
+
+
+async def tend(store_log: WriteAheadLog, clock: Clock) -> None:
+    """Keep the log of the store short, until cancelled; say once what is in the way."""
+    told = ""
+    while True:
+        await clock.sleep(LOOK_S)
+        await store_log.tend()
+        trouble = store_log.state.trouble
+        if trouble and trouble != told:
+            log.error("the log of the store grows, it cannot be emptied: %s", trouble)
+        told = trouble

@@ -116,6 +116,7 @@ def remove_old(path: Path, before: Limits, now_at: int) -> Removed:
             sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
         ) as database:
             database.execute("PRAGMA foreign_keys = ON")
+            database.execute("PRAGMA wal_autocheckpoint = 0")  # the store empties its log
             return Removed(
                 _incidents(database, before.incidents),
                 _repeated(database, _OLD_ATTEMPTS, before.attempts),

@@ -7,7 +7,7 @@ read waits for the disk, and what is written during a commit shares the next
 one (`playwatch.store.shared_commits`). SQLite writes a log ahead (WAL), and every
 commit waits for the disk (``synchronous = FULL``), so an incident survives a
 power failure together with its pages. Snapshots pay that price too; beside
-their size it is small.
+their size it is small. When the log is emptied: `playwatch.store.write_ahead_log`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from playwatch.store.letters import SqliteLetters
 from playwatch.store.lock import StoreLock
 from playwatch.store.migrate import check, prepare
 from playwatch.store.shared_commits import SharedCommits, transact
+from playwatch.store.write_ahead_log import WriteAheadLog, touch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +48,8 @@ _P = ParamSpec("_P")
 _PIECE: Final = 1 << 18
 """Bytes of a snapshot that one transaction writes: what an incident may wait for."""
 
+_SETTINGS: Final = ("synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0")
+
 _FAILURES: Final = (
     sqlite3.Error,
     msgspec.MsgspecError,
@@ -58,6 +61,11 @@ _FAILURES: Final = (
 class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
     """A `Store` in one SQLite file; see `SqliteStore.open`.
 
+    Attributes
+    ----------
+    log
+        What is written ahead of the file, to be tended; None for a reader.
+
     Notes
     -----
     A method that raises a `StoreError` has changed nothing, and the store goes
@@ -67,12 +75,20 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
     """
 
     def __init__(
-        self, path: Path, connection: Connection, reader: Connection, lock: StoreLock | None
+        self,
+        path: Path,
+        connection: Connection,
+        reader: Connection,
+        keeper: Connection | None,
+        lock: StoreLock | None,
     ) -> None:
         self._path = path
         self._connection: Connection | None = connection
         self._reader = reader
         self._commits = SharedCommits(connection.call)
+        self.log: WriteAheadLog | None = None
+        if keeper is not None:
+            self.log = WriteAheadLog(path, keeper, connection, self._commits)
         self._lock = lock
         self._saving = asyncio.Lock()
 
@@ -104,27 +120,27 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
         Notes
         -----
         The file is prepared on the caller's thread: an engine has nothing to
-        serve before its store is open.
+        serve before its store is open. The log is begun here too: that takes
+        three syncs, which would else be part of the first commit.
         """
         path = _resolved(path)
         if read_only:
             connection = await Connection.open(path, check(path), "query_only = ON")
-            return cls(path, connection, connection, None)
-        lock = StoreLock.acquire(path, None if clock is None else clock.wall_ms())
-        try:
+            return cls(path, connection, connection, None, None)
+        async with contextlib.AsyncExitStack() as opened:
+            lock = StoreLock.acquire(path, None if clock is None else clock.wall_ms())
+            opened.callback(lock.release)
             prepare(path)
-            settings = ("synchronous = FULL", "foreign_keys = ON")
-            connection = await Connection.open(path, path.as_uri(), *settings)
-            try:
-                # It writes too, where it mends a damaged row.
-                reader = await Connection.open(path, path.as_uri(), *settings)
-            except BaseException:
-                await connection.close()
-                raise
-            return cls(path, connection, reader, lock)
-        except BaseException:
-            lock.release()
-            raise
+            connections = []
+            for _ in range(3):  # to write; to read, and mend a damaged row; to empty the log
+                one = await Connection.open(path, path.as_uri(), *_SETTINGS)
+                opened.push_async_callback(one.close)
+                connections.append(one)
+            writer, reader, keeper = connections
+            with contextlib.suppress(sqlite3.Error):  # who commits first is told what is wrong
+                await writer.call(partial(transact, "BEGIN IMMEDIATE", touch))
+            opened.pop_all()
+            return cls(path, writer, reader, keeper, lock)
 
     async def installation(self) -> str:
         """Return the random name made when the store was created."""
@@ -223,6 +239,8 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
             for name, body in tuple(parts.items()):
                 for start in range(0, max(len(body), 1), _PIECE):
                     piece = body[start : start + _PIECE]
+                    if self.log is not None:
+                        await self.log.make_room()
                     await self._write(transactions.add_snapshot_piece, snapshot_id, name, piece)
             await self._write(transactions.complete_snapshot, snapshot_id)
 
@@ -241,6 +259,8 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
             return
         try:
             await self._commits.end()
+            if self.log is not None:
+                await self.log.close()
             if self._reader is not connection:
                 await self._reader.close()
             if self._lock is not None:
