@@ -109,11 +109,11 @@ class Works:
     def _open_former_channels(self) -> None:
         """Let channels that are configured no more send what they still have to send."""
         roster, page_url = self._roster, self._settings.web.page_url
-        for channel in former_channels(
+        for channel, rate_limit in former_channels(
             roster.ring, self._channels, self._clock, page_url, roster.guard
         ):
             self._stack.push_async_callback(channel.close)
-            self.outbox.put(channel)
+            self.outbox.put(channel, rate_limit, rolls_up=False)
             self.outbox.retire(channel.name)
 
     def evaluator(self, record: Path | None) -> Evaluator:

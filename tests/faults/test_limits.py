@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from playwatch.channels import fingerprint
 from playwatch.core.deliveries import Action
 from playwatch.core.rules import Severity
 from playwatch.demo.pages_book import Effect
@@ -22,7 +23,7 @@ from tests.delivering import (
     turn,
     until_ended,
 )
-from tests.faults.truth import assert_true, busiest_minute, incidents
+from tests.faults.truth import assert_true, busiest_minute, incidents, routed
 from tests.kit.channels import KEY
 
 if TYPE_CHECKING:
@@ -176,3 +177,34 @@ async def test_a_restart_does_not_forget_what_was_sent_in_the_last_minute(
             await turn(clock, lambda: len(server.pages) == 180)
         assert busiest_minute(server) == 100
         assert_true(server, [*early, *late])
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_former_key_has_the_limit_of_its_channel(
+    store: Store, clock: HandClock, *, restarts: bool
+) -> None:
+    storm = incidents(150)
+    async with StandIn(clock=clock) as server:
+        former = pagerduty(server.url, clock)
+        rotated = pagerduty(server.url, clock, key=OTHER_KEY, key_of={fingerprint(KEY): KEY}.get)
+        told = pagerduty(server.url, clock)
+        async with delivering(
+            store, clock, told, rate_limits=LIMITS, unrolled={"on-call"}
+        ) as outbox:
+            await put(store, outbox, *map(routed, storm))
+            await turn(clock, lambda: len(server.pages) == 150)
+            await until_ended(store, *map(routed, storm))
+        await clock.advance(60)
+        ends = [routed(one, Action.RESOLVE) for one in storm]
+        first = rotated if restarts else former
+        async with delivering(store, clock, first, rate_limits=LIMITS) as outbox:
+            if not restarts:
+                outbox.put(rotated, LIMITS["on-call"])
+            await put(store, outbox, *ends)
+            await turn(clock, lambda: server.resolves == 150)
+            await until_ended(store, *ends)
+        await rotated.close()
+        await former.close()
+        assert busiest_minute(server) == 100
+        assert {one.status for one in server.journal} == {202}
+        assert_true(server)

@@ -181,7 +181,9 @@ async def test_a_channel_that_is_gone_ends_what_it_opened(tmp_path: Path, clock:
         async with sqlite_store(tmp_path) as store:
             ring = KeyRing.open(path)
             ring.renew([], await store.keys_in_use())
-            async with delivering(store, clock, *former_channels(ring, [], clock)) as outbox:
+            ((gone, rate_limit),) = former_channels(ring, [], clock)
+            assert rate_limit == 100
+            async with delivering(store, clock, gone) as outbox:
                 await put(store, outbox, routed(ended, Action.RESOLVE))
                 await until_ended(store, routed(ended, Action.RESOLVE))
             ring.renew([], await store.keys_in_use())

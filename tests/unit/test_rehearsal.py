@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from playwatch.core.deliveries import Action, Sent
+import pytest
+
+from playwatch.core.deliveries import Action, Retry, Sent
 from playwatch.core.rules import Severity
 from playwatch.runtime.dry import DryChannel
-from playwatch.runtime.rehearsal import rehearsal
+from playwatch.runtime.rehearsal import rehearsal, tried
 from tests.delivering import Scripted
 from tests.kit.stores import a_delivery, an_incident
 
@@ -28,6 +30,17 @@ def test_two_rehearsals_never_meet() -> None:
     first, second = rehearsal(Scripted())[0], rehearsal(Scripted())[0]
 
     assert first.dedup_key != second.dedup_key
+
+
+@pytest.mark.parametrize(("is_ambiguous", "actions"), [(True, 2), (False, 1)])
+async def test_a_trigger_that_may_have_arrived_is_followed_by_its_resolve(
+    *, is_ambiguous: bool, actions: int
+) -> None:
+    channel = Scripted(Retry("no answer in time", is_ambiguous=is_ambiguous))
+
+    answers = await tried(channel)
+
+    assert [one["outcome"] for one in answers] == ["retry", "sent"][:actions]
 
 
 async def test_a_dry_channel_writes_a_line_and_sends_nothing() -> None:

@@ -54,8 +54,11 @@ def former_channels(
     clock: Clock,
     page_url: str = "",
     guard: AddressGuard | None = None,
-) -> list[Channel]:
+) -> list[tuple[Channel, int | None]]:
     """Return a channel for each that is gone and still has something to send.
+
+    With each comes how many messages its service takes in any minute, None for
+    any number: what the channel itself had set is gone with it.
 
     Parameters
     ----------
@@ -75,15 +78,14 @@ def former_channels(
             )
             continue
         log.warning("channel %s is gone; what it has to send still goes out", held.channel)
-        found.append(
-            open_channel(
-                settings,
-                clock=clock,
-                page_url=page_url,
-                key_of=ring.key_of,
-                guard=guard if held.is_guarded else None,
-            )
+        channel = open_channel(
+            settings,
+            clock=clock,
+            page_url=page_url,
+            key_of=ring.key_of,
+            guard=guard if held.is_guarded else None,
         )
+        found.append((channel, settings.rate_limit))
     return found
 
 

@@ -116,15 +116,18 @@ class Traffic:
         self._limits = dict(rate_limits or {})
         self._unrolled = set(unrolled)
         self._channels: dict[str, str] = {}
+        self._former: dict[str, str] = {}
         self._gates: dict[str, KeyGate] = {}
         self._endpoints: dict[str, Endpoint] = {}
 
     def join(self, channel: Channel) -> None:
         """Count a channel among those that send with its key."""
         name = _key_of(channel, channel.key_fingerprint)
+        former = self._channels.get(channel.name, name)
+        self._former[former] = channel.name
         self._channels[channel.name] = name
-        if name in self._gates:
-            self._gates[name].window.limit = self._limit_of(name)
+        for key in {name, former} & self._gates.keys():
+            self._gates[key].window.limit = self._limit_of(key)
 
     def limit(self, channel: str, rate_limit: int | None) -> None:
         """Set how many calls in any minute a channel may make; None for any number."""
@@ -152,12 +155,14 @@ class Traffic:
         name = _key_of(channel, key_fingerprint)
         gate = self._gates.get(name)
         if gate is None:
+            self._former.setdefault(name, channel.name)
             gate = self._gates[name] = KeyGate(SlidingWindow(self._limit_of(name)))
         return gate
 
     def _limit_of(self, key: str) -> int | None:
-        """Return the lowest limit of the channels with a key; a former key has none."""
-        limits = [self._limits.get(one) for one, name in self._channels.items() if name == key]
+        """Return the lowest limit of the channels with a key, or of the one that had it before."""
+        present = [one for one, name in self._channels.items() if name == key]
+        limits = [self._limits.get(one) for one in present or [self._former.get(key, "")]]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def endpoint(self, channel: Channel) -> Endpoint:
