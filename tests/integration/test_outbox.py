@@ -17,7 +17,7 @@ from playwatch.core.deliveries import (
     Rejected,
     Retry,
 )
-from playwatch.core.rules import Severity
+from playwatch.core.rules import AlertType, Severity
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.store.memory import MemoryStore
@@ -174,6 +174,24 @@ async def test_an_invalid_event_is_sent_in_its_least_form_and_then_given_up(
         assert server.open_keys == {good.dedup_key}
         result = 'playwatch_notifications_total{channel="on-call",result="rejected"} 1.0'
         assert result in telemetry.exposition().decode()
+
+
+async def test_a_refused_message_about_the_engine_is_no_cause_of_another(
+    store: Store, clock: HandClock
+) -> None:
+    about_us, page = an_incident("ours", alert_type=AlertType.ENGINE), an_incident("a page")
+    telemetry = Telemetry()
+    channel = Scripted(*[Rejected("no")] * 4)
+    async with delivering(store, clock, channel, telemetry=telemetry) as outbox:
+        await put(store, outbox, message(about_us))
+        await until_ended(store, message(about_us))
+        assert outbox.given_up() == {}
+        await put(store, outbox, message(page))
+        await until_ended(store, message(page))
+        assert outbox.given_up() == {"on-call": 1}
+    assert (
+        'playwatch_deliveries_dead_total{channel="on-call"} 2.0' in telemetry.exposition().decode()
+    )
 
 
 async def test_the_resolve_of_a_trigger_that_was_given_up_is_sent(

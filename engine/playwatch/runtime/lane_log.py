@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.core.confirmations import AMBIGUOUS
 from playwatch.core.deliveries import DeliveryStatus, Misconfigured, Rejected, Retry, Sent
+from playwatch.core.rules import AlertType
 from playwatch.ports import AttemptRecord
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class LaneLog:
     misconfigured
         What the operator has to do; empty while nothing.
     given_up
-        How many deliveries were given up since the start.
+        How many deliveries were given up since the start, without those about the engine.
     """
 
     def __init__(
@@ -167,7 +168,8 @@ class LaneLog:
             self._latency.observe(max(0.0, latency_s))
             log.info("%s accepted: %s", what, attempt.answer, extra=facts)
         elif following.status is DeliveryStatus.DEAD:
-            self.given_up += 1
+            # A message about the engine that nobody took is no news to send another about.
+            self.given_up += following.incident.alert_type is not AlertType.ENGINE
             self._dead.inc()
             log.error("%s given up: %s", what, following.reason, extra=facts)
         elif isinstance(attempt, Retry):
