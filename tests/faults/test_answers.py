@@ -24,7 +24,7 @@ from tests.delivering import (
     turn,
     until_ended,
 )
-from tests.faults.truth import accepted, assert_true, incidents
+from tests.faults.truth import accepted, assert_true, busiest_minute, incidents
 from tests.kit.channels import KEY
 from tests.waiting import soon
 
@@ -178,6 +178,45 @@ async def test_an_event_that_is_refused_goes_in_its_least_form_and_is_then_given
         assert sizes[1] < sizes[0]
         assert sum(one.dedup_key == bad.dedup_key for one in server.journal) == 2
         assert_true(server, [least, good])
+
+
+async def test_what_was_refused_stays_in_its_least_form_whatever_follows_and_over_a_restart(
+    store: Store, clock: HandClock
+) -> None:
+    (incident,) = incidents(1)
+    async with StandIn(clock=clock) as server:
+        server.fail("status", status=400)
+        server.fail("status", status=503, times=2)
+        await put(store, None, message(incident))
+        for requests in (2, 3):
+            async with delivering(store, clock, pagerduty(server.url, clock)):
+                await server.wait_for_events(requests)
+                await asleep(clock)
+        async with delivering(store, clock, pagerduty(server.url, clock)):
+            await until_ended(store, message(incident))
+
+        assert [one.status for one in server.journal] == [400, 503, 503, 202]
+        whole, *least = (one.size for one in server.journal)
+        assert len(set(least)) == 1
+        assert least[0] < whole
+        assert_true(server, [incident])
+
+
+async def test_the_least_form_counts_as_a_request_of_its_own(
+    store: Store, clock: HandClock
+) -> None:
+    storm = incidents(80)
+    async with StandIn(clock=clock) as server:
+        for one in storm:
+            server.fail("status", status=400, dedup_key=one.dedup_key)
+        channel = pagerduty(server.url, clock)
+        limits: dict[str, int | None] = {"on-call": 100}
+        async with delivering(store, clock, channel, rate_limits=limits) as outbox:
+            await put(store, outbox, *map(message, storm))
+            await turn(clock, lambda: server.requests == 160)
+            await until_ended(store, *map(message, storm))
+        assert busiest_minute(server) <= 100
+        assert_true(server, storm)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,9 @@ TOKEN = SLACK_PATH.rpartition("/")[2]
 
 def workspace() -> HookReceiver:
     return HookReceiver(read_slack)
+
+
+SHORTENED = replace(a_delivery(), is_shortened=True)
 
 
 async def sent(
@@ -170,25 +174,27 @@ async def test_what_no_message_can_help_waits_for_the_operator(
 
 
 @pytest.mark.parametrize("word", ["invalid_payload", "invalid_blocks", "no_text"])
-async def test_a_message_called_invalid_is_sent_once_more_as_plain_text(word: str) -> None:
+async def test_a_message_called_invalid_may_pass_as_plain_text(word: str) -> None:
     async with workspace() as server:
         server.fail("status", status=400, body=word)
-        attempt = await sent(server.url)
+        refused = await sent(server.url)
+        attempt = await sent(server.url, SHORTENED)
         second = server.journal[1].document
 
-    assert isinstance(attempt, Sent)
-    assert f"as plain text: 400 {word}" in attempt.answer
+    assert isinstance(refused, Rejected)
+    assert f"refused it: 400 {word}" in refused.reason
+    assert attempt == Sent("200 ok (as plain text)")
     assert second.keys() == {"text", "mrkdwn"}
 
 
-async def test_a_message_refused_twice_is_given_up() -> None:
+async def test_a_message_refused_as_plain_text_says_so() -> None:
     async with workspace() as server:
-        server.fail("status", status=400, body="invalid_payload", times=2)
-        attempt = await sent(server.url)
+        server.fail("status", status=400, body="invalid_payload")
+        attempt = await sent(server.url, SHORTENED)
 
-        assert server.requests == 2
+        assert server.requests == 1
     assert isinstance(attempt, Rejected)
-    assert "400 invalid_payload" in attempt.reason
+    assert "shortest form of it: 400 invalid_payload" in attempt.reason
 
 
 async def test_slack_asks_for_a_pause() -> None:

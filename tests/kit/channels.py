@@ -237,8 +237,7 @@ class Outcome:
 
 
 def _status(status: int, expected: type[Attempt], **facts: object) -> Outcome:
-    # Twice: an event that is called invalid is sent once more in its least form.
-    fault: dict[str, object] = {"kind": "status", "status": status, "times": 2}
+    fault: dict[str, object] = {"kind": "status", "status": status}
     return Outcome(str(status), fault, expected, facts)
 
 

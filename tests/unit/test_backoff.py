@@ -36,11 +36,16 @@ def test_an_accepted_delivery_is_sent() -> None:
     assert following == replace(DELIVERY, status=DeliveryStatus.SENT, attempts=4)
 
 
-def test_a_refused_delivery_is_dead() -> None:
-    following = after(DELIVERY, Rejected("400 bad severity"), T0, lambda: HALF)
+def test_a_refused_delivery_is_due_at_once_in_its_least_form_and_then_dead() -> None:
+    shortened = after(DELIVERY, Rejected("400 bad severity"), T0, lambda: HALF)
 
-    assert following == replace(
-        DELIVERY, status=DeliveryStatus.DEAD, attempts=1, reason="400 bad severity"
+    assert shortened == replace(
+        DELIVERY, is_shortened=True, not_before_at=T0, attempts=1, reason="400 bad severity"
+    )
+    tried = after(shortened, Retry("503"), T0, lambda: HALF)
+    assert tried.is_shortened
+    assert after(tried, Rejected("400 worse"), T0, lambda: HALF) == replace(
+        tried, status=DeliveryStatus.DEAD, attempts=3, reason="400 worse"
     )
 
 

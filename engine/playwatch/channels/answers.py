@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from playwatch.channels.http import Fault
 from playwatch.channels.keys import redacted
 from playwatch.channels.wording import one_line, shortened
-from playwatch.core.deliveries import Cause, Misconfigured, Retry
+from playwatch.core.deliveries import Cause, Misconfigured, Rejected, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,6 +59,12 @@ def unanswered(failure: Failure) -> Attempt:
         return Misconfigured(f"{failure.reason}: {advice}")
     cause = Cause.TIMEOUT if failure.is_timeout else Cause.NETWORK
     return Retry(failure.reason, is_ambiguous=failure.is_ambiguous, cause=cause)
+
+
+def refused(host: str, said: str, *, is_shortened: bool) -> Rejected:
+    """Return what follows when the message is to blame: less of it may pass, or nothing."""
+    what = "even the shortest form of it" if is_shortened else "it"
+    return Rejected(f"{host} refused {what}: {said}")
 
 
 def redirected(host: str, said: str) -> Misconfigured:

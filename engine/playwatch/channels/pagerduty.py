@@ -1,7 +1,7 @@
 """PagerDuty, through its Events API v2.
 
 An answer of 202 is the only acceptance. Everything else is sorted by whose
-fault it is: the event's (`Rejected`, after one more try with the least that
+fault it is: the event's (`Rejected`: it goes once more with the least that
 PagerDuty insists on), the channel's (`Misconfigured`: every event would fail,
 so the queue is kept until the operator acts) or nobody's (`Retry`).
 
@@ -29,6 +29,7 @@ from playwatch.channels.answers import (
     complaint,
     passing,
     redirected,
+    refused,
     sentences,
     unanswered,
 )
@@ -127,9 +128,7 @@ class PagerDutyChannel:
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to deliver; every failure is an `Attempt`, never an exception.
 
-        Costs one request; a second one, in the least form, when PagerDuty
-        calls the event invalid or too large; as many again when it refuses a
-        former key.
+        Costs one request, and another one when PagerDuty refuses a former key.
         """
         routed = delivery.key_fingerprint
         if routed in {"", self._fingerprint}:
@@ -155,26 +154,25 @@ class PagerDutyChannel:
     async def _try(self, delivery: Delivery, key: str) -> tuple[Attempt, bool]:
         """Return what became of a delivery under a key, and whether the key was refused."""
         try:
-            body = full_body(delivery, key, self._client_url(delivery))
+            body = self._body(delivery, key)
         except (ValueError, TypeError, AttributeError) as error:
             what = f"the incident cannot be written as an event ({type(error).__name__})"
             return Rejected(what), False
         outcome = await self._post.send(body)
-        note = ""
-        if isinstance(outcome, Answer) and _blames_the_event(outcome):
-            note = f" (without its details: {complaint(outcome, (key,))})"
-            outcome = await self._post.send(minimal_body(delivery, key))
         if isinstance(outcome, Failure):
             return unanswered(outcome), False
-        attempt = self._judge(outcome, key)
-        if isinstance(attempt, Sent):
-            return (Sent(attempt.answer + note) if note else attempt), False
+        attempt = self._judge(outcome, key, is_shortened=delivery.is_shortened)
+        if delivery.is_shortened and isinstance(attempt, Sent):
+            attempt = Sent(f"{attempt.answer} (without its details)")
         return attempt, _blames_the_key(outcome)
 
-    def _client_url(self, delivery: Delivery) -> str:
-        return f"{self._page_url}/incidents/{delivery.incident_id}" if self._page_url else ""
+    def _body(self, delivery: Delivery, key: str) -> bytes:
+        if delivery.is_shortened:
+            return minimal_body(delivery, key)
+        where = f"{self._page_url}/incidents/{delivery.incident_id}" if self._page_url else ""
+        return full_body(delivery, key, where)
 
-    def _judge(self, answer: Answer, key: str) -> Attempt:
+    def _judge(self, answer: Answer, key: str, *, is_shortened: bool) -> Attempt:
         if answer.status == _ACCEPTED and _USUAL in answer.text and key not in answer.text:
             return _PROCESSED
         said = complaint(answer, (key,))
@@ -183,7 +181,7 @@ class PagerDutyChannel:
         if attempt := passing(answer, self._post.host, said):
             return attempt
         if _blames_the_event(answer):
-            return Rejected(f"{self._post.host} refused even the shortest form of it: {said}")
+            return refused(self._post.host, said, is_shortened=is_shortened)
         if answer.status in REDIRECTS:
             return redirected(self._post.host, said)
         return Misconfigured(self._advice(answer, said))

@@ -28,6 +28,7 @@ from playwatch.channels.answers import (
     complaint,
     passing,
     redirected,
+    refused,
     unanswered,
 )
 from playwatch.channels.http import Answer, Failure
@@ -121,8 +122,7 @@ class SlackChannel:
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to deliver; every failure is an `Attempt`, never an exception.
 
-        Costs one request; a second one, as plain text, when Slack calls the
-        message invalid; as many again when a former webhook refuses it.
+        Costs one request, and another one when a former webhook refuses it.
         """
         return await self._addresses.deliver(delivery, self._send_to)
 
@@ -132,27 +132,27 @@ class SlackChannel:
 
     async def _send_to(self, delivery: Delivery, address: Address) -> Attempt:
         try:
-            body = full_body(delivery, self._page_url)
+            is_short = delivery.is_shortened
+            body = minimal_body(delivery) if is_short else full_body(delivery, self._page_url)
         except (ValueError, TypeError, AttributeError) as error:
             return Rejected(f"the incident cannot be written as a message ({type(error).__name__})")
         outcome = await address.post.send(body)
-        note = ""
-        if isinstance(outcome, Answer) and _blames_the_message(outcome):
-            note = f" (as plain text: {complaint(outcome, address.secrets)})"
-            outcome = await address.post.send(minimal_body(delivery))
         if isinstance(outcome, Failure):
             return unanswered(outcome)
-        attempt = _judge(outcome, address.post.host, complaint(outcome, address.secrets))
-        return Sent(attempt.answer + note) if isinstance(attempt, Sent) else attempt
+        said = complaint(outcome, address.secrets)
+        attempt = _judge(outcome, address.post.host, said, is_shortened=is_short)
+        if is_short and isinstance(attempt, Sent):
+            return Sent(f"{attempt.answer} (as plain text)")
+        return attempt
 
 
-def _judge(answer: Answer, host: str, said: str) -> Attempt:
+def _judge(answer: Answer, host: str, said: str, *, is_shortened: bool) -> Attempt:
     if answer.status == _ACCEPTED and not answer.is_html:
         return Sent(said)
     if attempt := passing(answer, host, said):
         return attempt
     if _blames_the_message(answer):
-        return Rejected(f"{host} refused even plain text: {said}")
+        return refused(host, said, is_shortened=is_shortened)
     if answer.status in REDIRECTS:
         return redirected(host, said)
     return Misconfigured(_advice(answer, host, said))

@@ -2,8 +2,8 @@
 
 Every answer from 200 to 299 is an acceptance. 410 means that the receiver wants
 no more, and like other refusals of the address or the signature it keeps the
-queue until the operator acts. A refusal of the message itself is answered by one
-more try with less in it; then the message is given up.
+queue until the operator acts. A message that is refused itself is tried once more
+with less in it, and then given up.
 
 Limits
 ------
@@ -32,6 +32,7 @@ from playwatch.channels.answers import (
     complaint,
     passing,
     redirected,
+    refused,
     unanswered,
 )
 from playwatch.channels.http import Answer, Failure, PostLimits
@@ -134,9 +135,7 @@ class WebhookChannel:
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to deliver; every failure is an `Attempt`, never an exception.
 
-        Costs one request; a second one, in the least form, when the receiver
-        calls the message invalid or too large; as many again when a former URL
-        refuses it.
+        Costs one request, and another one when a former URL refuses it.
         """
         return await self._addresses.deliver(delivery, self._send_to)
 
@@ -146,19 +145,18 @@ class WebhookChannel:
 
     async def _send_to(self, delivery: Delivery, address: Address) -> Attempt:
         try:
-            body = full_body(delivery, self._page_url)
+            is_short = delivery.is_shortened
+            body = minimal_body(delivery) if is_short else full_body(delivery, self._page_url)
         except (ValueError, TypeError, AttributeError) as error:
             return Rejected(f"the incident cannot be written as JSON ({type(error).__name__})")
-        hidden = (*address.secrets, *self._hidden)
         outcome = await self._post(address, delivery, body)
-        note = ""
-        if isinstance(outcome, Answer) and _blames_the_message(outcome):
-            note = f" (without its details: {complaint(outcome, hidden)})"
-            outcome = await self._post(address, delivery, minimal_body(delivery))
         if isinstance(outcome, Failure):
             return unanswered(outcome)
-        attempt = self._judge(outcome, address.post.host, complaint(outcome, hidden))
-        return Sent(attempt.answer + note) if isinstance(attempt, Sent) else attempt
+        said = complaint(outcome, (*address.secrets, *self._hidden))
+        attempt = self._judge(outcome, address.post.host, said, is_shortened=is_short)
+        if is_short and isinstance(attempt, Sent):
+            return Sent(f"{attempt.answer} (without its details)")
+        return attempt
 
     async def _post(self, address: Address, delivery: Delivery, body: bytes) -> Answer | Failure:
         at_s = self._clock.wall_ms() // 1000
@@ -167,13 +165,13 @@ class WebhookChannel:
         return await address.post.send(body, headers)
 
     @staticmethod
-    def _judge(answer: Answer, host: str, said: str) -> Attempt:
+    def _judge(answer: Answer, host: str, said: str, *, is_shortened: bool) -> Attempt:
         if answer.status in _ACCEPTED:
             return Sent(said)
         if attempt := passing(answer, host, said):
             return attempt
         if _blames_the_message(answer):
-            return Rejected(f"{host} refused even the shortest form of it: {said}")
+            return refused(host, said, is_shortened=is_shortened)
         if answer.status in REDIRECTS:
             return redirected(host, said)
         advice = _ADVICE.get(answer.status, "check `url`")

@@ -33,6 +33,8 @@ GIVE_UP_MS: Final = 72 * 3_600_000
 def after(delivery: Delivery, attempt: Attempt, now_at: int, draw: Callable[[], float]) -> Delivery:
     """Return a delivery as it stands after an attempt.
 
+    What is refused is due at once in its least form; refused in that, it is dead.
+
     Parameters
     ----------
     now_at
@@ -52,7 +54,9 @@ def after(delivery: Delivery, attempt: Attempt, now_at: int, draw: Callable[[], 
     if isinstance(attempt, Sent):
         return tried(status=DeliveryStatus.SENT, reason="")
     if isinstance(attempt, Rejected):
-        return tried(status=DeliveryStatus.DEAD, reason=attempt.reason)
+        if delivery.is_shortened:
+            return tried(status=DeliveryStatus.DEAD, reason=attempt.reason)
+        return tried(is_shortened=True, not_before_at=now_at, reason=attempt.reason)
     if now_at - delivery.created_at > GIVE_UP_MS:
         reason = f"given up after {GIVE_UP_MS // 3_600_000} h: {attempt.reason}"
         return tried(status=DeliveryStatus.DEAD, reason=reason)

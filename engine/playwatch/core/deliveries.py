@@ -55,6 +55,9 @@ class Delivery:
         Earliest time of the next attempt, milliseconds; 0 is at once.
     created_at
         When it was decided, wall clock, milliseconds.
+    is_shortened
+        True once the receiver refused the whole message: from then on it is
+        sent in the least form that makes sense.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Delivery:
     not_before_at: int = 0
     status: DeliveryStatus = DeliveryStatus.PENDING
     reason: str = ""
+    is_shortened: bool = False
 
     @property
     def incident_id(self) -> str:
@@ -133,7 +137,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The receiver will never accept these facts; other messages may pass."""
+    """The receiver will never accept this form of these facts; other messages may pass."""
 
     reason: str
 

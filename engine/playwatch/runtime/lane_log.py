@@ -172,6 +172,8 @@ class LaneLog:
             self.given_up += following.incident.alert_type is not AlertType.ENGINE
             self._dead.inc()
             log.error("%s given up: %s", what, following.reason, extra=facts)
+        elif isinstance(attempt, Rejected):
+            log.warning("%s goes once more with less in it: %s", what, attempt.reason, extra=facts)
         elif isinstance(attempt, Retry):
             # Each doubling of the attempts: an outage of days must not fill a disk.
             is_told = following.attempts.bit_count() == 1

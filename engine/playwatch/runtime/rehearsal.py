@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from playwatch.core.deliveries import Action, Delivery, Sent
+from playwatch.core.deliveries import Action, Delivery, Rejected, Sent
 from playwatch.core.incidents import Incident, Status
 from playwatch.core.rules import AlertType, Severity
 from playwatch.runtime.clock import SystemClock
@@ -74,7 +75,11 @@ async def tried(channel: Channel) -> list[dict[str, str]]:
     answers: list[dict[str, str]] = []
     for delivery in rehearsal(channel):
         attempt = await channel.send(delivery)
+        refused = attempt.reason if isinstance(attempt, Rejected) else ""
+        if refused:
+            attempt = await channel.send(replace(delivery, is_shortened=True))
         detail = attempt.answer if isinstance(attempt, Sent) else attempt.reason
+        detail += f" (the whole of it: {refused})" if refused else ""
         outcome = type(attempt).__name__.lower()
         answers.append({"action": delivery.action.value, "outcome": outcome, "detail": detail})
         if not isinstance(attempt, Sent) and not getattr(attempt, "is_ambiguous", False):

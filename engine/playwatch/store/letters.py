@@ -157,7 +157,12 @@ class MemoryLetters:
             if each.id in dead or (is_follower and each.status is not DeliveryStatus.PENDING):
                 behind.add(queue)
                 self._deliveries[each.id] = replace(
-                    each, status=DeliveryStatus.PENDING, created_at=at, not_before_at=0, reason=""
+                    each,
+                    status=DeliveryStatus.PENDING,
+                    created_at=at,
+                    not_before_at=0,
+                    reason="",
+                    is_shortened=False,
                 )
         self._audit += [audit] if audit and dead else []
         return len(dead)

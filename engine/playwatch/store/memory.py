@@ -114,6 +114,7 @@ class MemoryStore(MemoryLetters, MemoryFinding, MemoryLedger):
                 not_before_at=after.not_before_at,
                 status=after.status,
                 reason=after.reason,
+                is_shortened=after.is_shortened,
             )
             self._attempts.append(
                 AttemptRecord(stored, record.at, record.duration_ms, record.outcome, record.detail)

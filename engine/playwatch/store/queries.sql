@@ -53,16 +53,19 @@ ON CONFLICT (id) DO NOTHING;
 -- name: add_attempt
 -- Store one ended attempt.
 INSERT INTO attempts (
-    delivery_id, at, duration_ms, outcome, detail, attempts, not_before_at, status, reason
+    delivery_id, at, duration_ms, outcome, detail,
+    attempts, not_before_at, status, reason, is_shortened
 )
 VALUES (
-    :delivery_id, :at, :duration_ms, :outcome, :detail, :attempts, :not_before_at, :status, :reason
+    :delivery_id, :at, :duration_ms, :outcome, :detail,
+    :attempts, :not_before_at, :status, :reason, :is_shortened
 );
 
 -- name: update_delivery
 -- Store how a delivery stands after an attempt.
 UPDATE deliveries
-SET attempts = :attempts, not_before_at = :not_before_at, status = :status, reason = :reason
+SET attempts = :attempts, not_before_at = :not_before_at, status = :status, reason = :reason,
+    is_shortened = :is_shortened
 WHERE id = :delivery_id;
 
 -- name: due
@@ -331,13 +334,13 @@ LIMIT :limit OFFSET :offset;
 -- name: replay
 -- Queue dead deliveries (ids as JSON) again.
 UPDATE deliveries
-SET status = 'pending', not_before_at = 0, created_at = :at, reason = ''
+SET status = 'pending', not_before_at = 0, created_at = :at, reason = '', is_shortened = 0
 WHERE status = 'dead' AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: replay_followers
 -- Queue again the resolves behind dead deliveries (ids as JSON) of one incident and channel.
 UPDATE deliveries
-SET status = 'pending', not_before_at = 0, created_at = :at, reason = ''
+SET status = 'pending', not_before_at = 0, created_at = :at, reason = '', is_shortened = 0
 WHERE incident_id IN (
     SELECT named.incident_id FROM deliveries AS named
     WHERE named.id IN (SELECT value FROM json_each(:ids))

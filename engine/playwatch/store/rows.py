@@ -158,6 +158,7 @@ def delivery_of(row: sqlite3.Row, facts: Incident | None = None) -> Delivery:
         not_before_at=row["not_before_at"],
         status=DeliveryStatus(row["status"]),
         reason=row["reason"],
+        is_shortened=bool(row["is_shortened"]),
     )
 
 
@@ -174,6 +175,7 @@ def attempt_row(record: AttemptRecord) -> Row:
         "not_before_at": delivery.not_before_at,
         "status": delivery.status.value,
         "reason": delivery.reason,
+        "is_shortened": delivery.is_shortened,
     }
 
 
@@ -186,6 +188,7 @@ def attempt_of(row: sqlite3.Row, delivery: Delivery) -> AttemptRecord:
             not_before_at=row["not_before_at"],
             status=DeliveryStatus(row["status"]),
             reason=row["reason"],
+            is_shortened=bool(row["is_shortened"]),
         ),
         at=row["at"],
         duration_ms=row["duration_ms"],
@@ -195,11 +198,22 @@ def attempt_of(row: sqlite3.Row, delivery: Delivery) -> AttemptRecord:
 
 
 def after_attempt(
-    delivery: Delivery, *, attempts: int, not_before_at: int, status: DeliveryStatus, reason: str
+    delivery: Delivery,
+    *,
+    attempts: int,
+    not_before_at: int,
+    status: DeliveryStatus,
+    reason: str,
+    is_shortened: bool,
 ) -> Delivery:
     """Return a delivery with what an attempt can change, the rest as stored."""
     return replace(
-        delivery, attempts=attempts, not_before_at=not_before_at, status=status, reason=reason
+        delivery,
+        attempts=attempts,
+        not_before_at=not_before_at,
+        status=status,
+        reason=reason,
+        is_shortened=is_shortened,
     )
 
 
