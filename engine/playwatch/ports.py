@@ -228,6 +228,12 @@ class Store(Protocol):
     async def attempted(self, channel: str, since: int) -> list[tuple[str, int]]:
         """Return the newest attempts of a channel that ended after a moment: key and end."""
 
+    async def in_doubt(self, channel: str) -> set[str]:
+        """Return the dedup keys of triggers that a channel's receiver may have unseen copies of.
+
+        Only of incidents whose end it is yet to be told.
+        """
+
     async def letters(
         self, statuses: Collection[DeliveryStatus], limit: int, offset: int = 0
     ) -> list[Delivery]:

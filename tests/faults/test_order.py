@@ -12,6 +12,7 @@ from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.runtime.keys import configured_keys, former_channels
 from playwatch.store.keyring import KeyRing
+from playwatch.store.memory import MemoryStore
 from tests.delivering import (
     OTHER_KEY,
     Impatient,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from playwatch.channels.pagerduty import PagerDutyChannel
     from playwatch.core.incidents import Incident
-    from playwatch.ports import Store
+    from playwatch.ports import IncidentStory, Store
     from tests.fakes import HandClock
 
 
@@ -111,6 +112,27 @@ async def test_a_doubt_outlives_restarts_between_each_step(
                 assert server.resolves == count - 1  # not at once, in spite of the restart
                 await turn(clock, lambda: server.resolves == count)  # noqa: B023 - as above
                 await until_ended(store, repeated)
+        assert_true(server)
+
+
+class Counting(MemoryStore):
+    """Counts how often somebody asks for the whole of an incident."""
+
+    stories = 0
+
+    async def incident(self, incident_id: str) -> IncidentStory | None:
+        self.stories += 1
+        return await super().incident(incident_id)
+
+
+async def test_a_resolve_without_any_doubt_asks_the_store_for_nothing(clock: HandClock) -> None:
+    store, storm = Counting(), incidents(20)
+    async with StandIn(clock=clock) as server:
+        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
+            for action in Action:
+                await put(store, outbox, *(message(one, action) for one in storm))
+            await server.wait_for(lambda it: it.resolves == 20)
+        assert store.stories == 0
         assert_true(server)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -246,6 +246,35 @@ async def test_an_attempt_changes_the_state_of_a_delivery_and_nothing_else(store
     assert [replace(trigger, attempts=3, reason="503")] == await store.routed([incident.id])
 
 
+@pytest.mark.parametrize(
+    ("changes", "outcome", "is_in_doubt"),
+    [
+        ({}, "ambiguous", True),
+        ({}, "retry", False),
+        ({"action": Action.RESOLVE}, "ambiguous", False),
+        ({"channel": "other"}, "ambiguous", False),
+    ],
+)
+async def test_only_a_trigger_of_the_channel_without_an_answer_is_in_doubt_until_its_end_is_told(
+    store: Store, changes: dict[str, Any], outcome: str, *, is_in_doubt: bool
+) -> None:
+    incident = an_incident()
+    tried = a_delivery(incident, **{"dedup_key": "its key", **changes})
+    await store.commit(Changes([incident], [tried]))
+    await store.record([ended(tried, outcome=outcome), sent(tried)])
+    expected = {"its key"} if is_in_doubt else set()
+    assert await store.in_doubt("oncall") == expected
+
+    end = a_delivery(incident, Action.RESOLVE, id="the end")
+    closed = incident.ended(
+        Status.CLOSED, reason="well", resolved_at=T0, ended_at=incident.opened_at, value=None
+    )
+    await store.commit(Changes([closed], [end]))
+    assert await store.in_doubt("oncall") == expected
+    await store.record([sent(end)])
+    assert await store.in_doubt("oncall") == set()
+
+
 async def test_routed_returns_triggers_whatever_became_of_them(store: Store) -> None:
     a, b, c = an_incident("a"), an_incident("b"), an_incident("c")
     triggers = [a_delivery(a), a_delivery(a, channel="log"), a_delivery(b)]
@@ -368,9 +397,14 @@ class Steps:
     )
     record = st.lists(
         st.builds(
-            lambda delivery, status: ended(replace(delivery, attempts=1, status=status)),
+            lambda delivery, status, outcome, is_shortened: ended(
+                replace(delivery, attempts=1, status=status, is_shortened=is_shortened),
+                outcome=outcome,
+            ),
             delivery,
             st.sampled_from(DeliveryStatus),
+            st.sampled_from(["sent", "ambiguous"]),
+            st.booleans(),
         ),
         min_size=1,
         max_size=3,
@@ -390,6 +424,7 @@ async def _answers(store: Store, steps: list[Changes | list[AttemptRecord]]) -> 
         for busy in (set[str](), {"i0/oncall/trigger", "i1/log/resolve"}):
             seen += [await store.due(channel, T0, limit, busy) for limit in (1, 50)]
             seen.append(await store.next_due_at(channel, busy))
+        seen.append(await store.in_doubt(channel))
     seen.append(await store.routed(["i0", "i1", "i2", "i3"]))
     seen.append(await store.open_incidents())
     seen.append(await store.incidents(IncidentQuery(limit=3)))

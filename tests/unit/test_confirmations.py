@@ -4,12 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from playwatch.core.confirmations import (
-    AMBIGUOUS,
-    confirmations,
-    is_confirmation,
-    is_in_doubt,
-)
+from playwatch.core.confirmations import confirmations, is_confirmation
 from playwatch.core.deliveries import Action, DeliveryStatus
 from tests.kit.stores import T0, a_delivery, an_incident
 
@@ -41,24 +36,3 @@ def test_decided_again_they_are_the_same() -> None:
 @pytest.mark.parametrize("delivery", [TRIGGER, RESOLVE])
 def test_what_was_decided_first_is_no_repetition(delivery: object) -> None:
     assert not is_confirmation(delivery)  # type: ignore[arg-type] # both are deliveries
-
-
-@pytest.mark.parametrize(
-    ("changes", "outcome", "expected"),
-    [
-        ({}, AMBIGUOUS, True),
-        ({}, "retry", False),
-        ({}, "sent", False),
-        ({"action": Action.RESOLVE}, AMBIGUOUS, False),
-        ({"channel": "other"}, AMBIGUOUS, False),
-        ({"dedup_key": "other"}, AMBIGUOUS, False),
-    ],
-)
-def test_only_a_doubtful_trigger_of_the_same_key_and_channel_puts_a_resolve_in_doubt(
-    changes: dict[str, object],
-    outcome: str,
-    expected: bool,  # noqa: FBT001 - a parameter of a test
-) -> None:
-    tried = replace(TRIGGER, **changes)  # type: ignore[arg-type] # names of real fields
-
-    assert is_in_doubt(RESOLVE, [(TRIGGER, "sent"), (tried, outcome)]) is expected

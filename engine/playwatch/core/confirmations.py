@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from playwatch.core.deliveries import Action, Delivery, DeliveryStatus
+from playwatch.core.deliveries import DeliveryStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from playwatch.core.deliveries import Delivery
 
 AFTER_MS: Final = (60_000, 600_000)
 """How long after its acceptance a resolve is sent again."""
@@ -26,22 +26,6 @@ AMBIGUOUS: Final = "ambiguous"
 def is_confirmation(delivery: Delivery) -> bool:
     """Return whether a delivery only repeats a resolve."""
     return delivery.id.rpartition("/")[2].startswith("confirm-")
-
-
-def is_in_doubt(resolve: Delivery, attempts: Iterable[tuple[Delivery, str]]) -> bool:
-    """Return whether a copy of the trigger of a resolve may still be on its way.
-
-    Parameters
-    ----------
-    attempts
-        Every attempt about the incident: its delivery and its outcome.
-    """
-    return any(
-        outcome == AMBIGUOUS
-        and tried.action is Action.TRIGGER
-        and (tried.channel, tried.dedup_key) == (resolve.channel, resolve.dedup_key)
-        for tried, outcome in attempts
-    )
 
 
 def confirmations(resolve: Delivery, accepted_at: int) -> list[Delivery]:

@@ -33,7 +33,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from playwatch.core.backoff import after
-from playwatch.core.confirmations import is_confirmation
+from playwatch.core.confirmations import AMBIGUOUS, is_confirmation
 from playwatch.core.deliveries import Action, Retry, Sent
 from playwatch.core.limits import WINDOW_MS
 from playwatch.errors import StoreError
@@ -185,6 +185,7 @@ class Lane:
         self._left = {each for each in pending if not self._log.expects(each)}
         since = self._clock.wall_ms() - WINDOW_MS
         self._admission.recall(await self._store.attempted(self._channel.name, since))
+        self._repeats.doubt(await self._store.in_doubt(self._channel.name))
         self._log.expect_ids(pending)
         await self._rollups.recover()
 
@@ -267,6 +268,8 @@ class Lane:
         now_at, took_ms = self._clock.wall_ms(), float(ended_ms - started_ms)
         records = records_of(attempt, delivery, following, now_at, took_ms, is_doubted=is_doubted)
         self._left.discard(delivery.id)
+        if delivery.action is Action.TRIGGER and records[0].outcome == AMBIGUOUS:
+            self._repeats.doubt([delivery.dedup_key])
         if delivery.action is Action.RESOLVE and following.status.is_final:
             self._rollups.leave(delivery.incident_id)
         if not isinstance(attempt, Sent):

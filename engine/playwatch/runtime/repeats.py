@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from playwatch.core.confirmations import confirmations, is_confirmation, is_in_doubt
+from playwatch.core.confirmations import confirmations, is_confirmation
 from playwatch.core.deliveries import Changes
 from playwatch.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from playwatch.core.deliveries import Delivery
     from playwatch.ports import Clock, Store
 
@@ -22,25 +24,27 @@ class Repeats:
     """Queues the repetitions of a resolve, before the resolve itself counts as sent.
 
     So a crash in between loses none: the resolve is sent again, and what is
-    queued already is not queued twice.
+    queued already is not queued twice. The store is asked for doubts once, at
+    the start; from then on they are known as they arise.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._doubted: set[str] = set()
+
+    def doubt(self, dedup_keys: Iterable[str]) -> None:
+        """Remember that triggers with these keys may have been accepted without an answer."""
+        self._doubted.update(dedup_keys)
 
     async def queue(self, resolve: Delivery, accepted_at: int) -> list[Delivery]:
         """Return what was queued for a resolve that was accepted; waits for the store."""
-        if is_confirmation(resolve):
+        if resolve.dedup_key not in self._doubted or is_confirmation(resolve):
             return []
+        repeated = confirmations(resolve, accepted_at)
         told = ""
         while True:
             try:
-                story = await self._store.incident(resolve.incident_id)
-                tried = [(one.delivery, one.outcome) for one in story.attempts] if story else []
-                if not is_in_doubt(resolve, tried):
-                    return []
-                repeated = confirmations(resolve, accepted_at)
                 await self._store.commit(Changes(deliveries=repeated))
             except StoreError as error:
                 if str(error) != told:
@@ -48,4 +52,5 @@ class Repeats:
                     log.error("cannot have a resolve repeated, trying again: %s", told)  # noqa: TRY400 - a sentence
                 await self._clock.sleep(_STORE_RETRY_S)
             else:
+                self._doubted.discard(resolve.dedup_key)
                 return repeated

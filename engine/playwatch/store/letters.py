@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from playwatch.core.confirmations import AMBIGUOUS
 from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal
 from playwatch.store import rows, salvage
 from playwatch.store.ledger import write_audit
@@ -39,6 +40,10 @@ class SqliteLetters:
         """Return the newest attempts of a channel that ended after a moment: key and end."""
         found = await self._rows("attempted", {"channel": channel, "since": since})
         return [(row["key_fingerprint"], row["at"]) for row in found]
+
+    async def in_doubt(self, channel: str) -> set[str]:
+        """Return the keys of triggers without an answer, where the end is yet to be told."""
+        return {row["dedup_key"] for row in await self._rows("in_doubt", {"channel": channel})}
 
     async def decided(self, what: str) -> list[Decision]:
         """Return the decisions of one word about open incidents, in the order they were made."""
@@ -131,6 +136,20 @@ class MemoryLetters:
             for each in self._attempts
             if each.delivery.channel == channel and each.at > since
         ]
+
+    async def in_doubt(self, channel: str) -> set[str]:
+        """Return the keys of triggers without an answer, where the end is yet to be told."""
+        waiting = {self._deliveries[each].incident_id for each in await self.pending(channel)}
+        return {
+            each.delivery.dedup_key
+            for each in self._attempts
+            if (each.delivery.channel, each.outcome) == (channel, AMBIGUOUS)
+            and each.delivery.action is Action.TRIGGER
+            and (
+                each.delivery.incident_id in waiting
+                or self._incidents[each.delivery.incident_id].is_open
+            )
+        }
 
     async def decided(self, what: str) -> list[Decision]:
         """Return the decisions of one word about open incidents, in the order they were made."""

@@ -324,6 +324,23 @@ WHERE newest.number > (SELECT max(number) FROM attempts) - 10000
     AND newest.at > :since
     AND deliveries.channel = :channel;
 
+-- name: in_doubt
+-- Under which keys a channel has tried a trigger without an answer, of incidents
+-- whose end it is yet to be told.
+SELECT DISTINCT tried.dedup_key
+FROM attempts INDEXED BY attempts_in_doubt
+JOIN deliveries AS tried ON tried.id = attempts.delivery_id
+JOIN incidents ON incidents.id = tried.incident_id
+WHERE attempts.outcome = 'ambiguous'
+    AND tried.channel = :channel
+    AND tried.action = 'trigger'
+    AND (incidents.status = 'open' OR EXISTS (
+        SELECT 1 FROM deliveries AS waiting INDEXED BY pending_queues
+        WHERE waiting.channel = :channel
+            AND waiting.status = 'pending'
+            AND waiting.incident_id = tried.incident_id
+    ));
+
 -- name: letters
 -- Deliveries of some statuses (words as JSON), in the order they were decided.
 SELECT * FROM deliveries INDEXED BY deliveries_by_status
