@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from machine import described, keep, quantiles
 
-from playwatch.core.metrics import Merge
+from playwatch.core.metrics import Catalogue, Merge
+from playwatch.core.replacement import Settled
 from playwatch.core.samples import SampleBatch
-from playwatch.runtime.history import Counted, folded
+from playwatch.core.series import SeriesTable
+from playwatch.runtime.minutes import Minutes
 from playwatch.store.history import History
 from playwatch.store.history_blocks import Rows, joined
 
@@ -27,12 +29,13 @@ def measure(series: int, minutes: int) -> dict[str, Any]:
     """Write minutes of every series twice each, compact, read some back."""
     rng = np.random.default_rng(1)
     level = rng.gamma(2.0, 0.5, series)
-    kinds = np.zeros(series, np.int8)
-    rows = np.arange(series)
+    gathered, catalogue, table = Minutes(), Catalogue(), SeriesTable(series)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
         history = History.open(path)
         names = [f"country\x1fc{one % 50}\x1etitle\x1ft{one}".encode() for one in range(series)]
+        mean = catalogue.id_of("playback_failure_percentage") or 0
+        rows = [table.intern(mean, name) for name in names]
         ids = np.array(history.ids("playback_failure_percentage", Merge.MEAN, names))
         spent: dict[str, float] = {"fold": 0.0, "write": 0.0}
         for minute in range(START, START + minutes):
@@ -40,7 +43,10 @@ def measure(series: int, minutes: int) -> dict[str, Any]:
             views = rng.poisson(200, series)
             batch = SampleBatch.of(rows, np.full(series, minute * 60_000), values, views)
             began = time.process_time()
-            found = joined(folded([Counted(batch, 1)] * 2, kinds))
+            for _ in range(2):
+                gathered.count(Settled(batch, SampleBatch.of()), table, catalogue)
+            gathered.pour(table, catalogue)
+            found = joined(list(gathered.take()))
             spent["fold"] += time.process_time() - began
             began = time.process_time()
             history.write(Rows(ids[found.series], found.minute, found.value, found.views))

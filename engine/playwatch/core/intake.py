@@ -236,16 +236,7 @@ class Intake:
 
     def _whole(self) -> SampleBatch:
         self._flush()
-        if len(self._parts) == 1:
-            return self._parts[0]
-        if not self._parts:
-            return SampleBatch.of()
-        return SampleBatch(
-            np.concatenate([part.series for part in self._parts]),
-            np.concatenate([part.at for part in self._parts]),
-            np.concatenate([part.value for part in self._parts]),
-            np.concatenate([part.views for part in self._parts]),
-        )
+        return SampleBatch.joined(self._parts)
 
     def _checked(self, samples: SampleBatch) -> SampleBatch:
         """Return the samples in range and in time; count the others."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 FEW: Final = 24
@@ -63,6 +65,20 @@ class SampleBatch:
         """Return the samples from one place to before another, without a copy."""
         return SampleBatch(
             self.series[low:high], self.at[low:high], self.value[low:high], self.views[low:high]
+        )
+
+    @staticmethod
+    def joined(parts: Sequence[SampleBatch]) -> SampleBatch:
+        """Return batches one after the other; a single one as it is."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return SampleBatch.of()
+        return SampleBatch(
+            np.concatenate([part.series for part in parts]),
+            np.concatenate([part.at for part in parts]),
+            np.concatenate([part.value for part in parts]),
+            np.concatenate([part.views for part in parts]),
         )
 
     @staticmethod

@@ -1,16 +1,14 @@
 """The history's keeper: gathers what is counted, and writes it down each minute.
 
-The evaluator hands over the columns of each batch, which costs it one entry in
-a list. Everything else happens in a worker thread: samples become one value per
-series and minute, and are written shortly after the minute has ended. So
-``kill -9`` loses what is younger than a minute and a few seconds.
+The evaluator hands over the columns of each batch; samples become one value per
+series and minute, and are written by a worker thread shortly after the minute
+has ended. So ``kill -9`` loses what is younger than a minute and a few seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,16 +16,16 @@ import numpy as np
 from playwatch.core.metrics import Merge
 from playwatch.core.series import canonical_dimensions
 from playwatch.errors import StoreError
+from playwatch.runtime.minutes import Minutes
 from playwatch.runtime.trails import KINDS, MINUTE_MS
-from playwatch.store.history_blocks import Rows, joined, merged
+from playwatch.store.history_blocks import Rows, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from playwatch.core.replacement import Settled
-    from playwatch.core.samples import SampleBatch
     from playwatch.core.series import SeriesTable
     from playwatch.ports import Clock
     from playwatch.runtime.readings import Readings
@@ -38,9 +36,8 @@ if TYPE_CHECKING:
 
 AFTER_S: Final = 5.0
 """How long after a minute it is written: what comes later is written apart."""
-FOLD_S: Final = 1.0
+LOOK_S: Final = 1.0
 _HOUR: Final = 60
-_DENSE: Final = 4
 _UNKNOWN: Final = -1
 
 log = logging.getLogger("playwatch.history")
@@ -59,14 +56,6 @@ def trail_metric(kind: str, rule: str) -> str:
 def is_of_rule(metric: str) -> bool:
     """Return whether it is such a name."""
     return metric.startswith((rule_metric(""), *(trail_metric(kind, "") for kind in KINDS)))
-
-
-@dataclass(slots=True)
-class Counted:
-    """A batch as it was handed over; ``sign`` is -1 for what no longer counts."""
-
-    batch: SampleBatch
-    sign: int
 
 
 class HistoryKeeper:
@@ -92,24 +81,20 @@ class HistoryKeeper:
         self._readings = readings
         self._clock = clock
         self._keep_minutes = max(round(keep_s / 60), _HOUR)
-        self._pending: list[Counted] = []
-        self._rows: list[Rows] = []
+        self._minutes = Minutes()
         self._ids: NDArray[np.int32] = np.zeros(0, np.int32)
         self._groups: dict[tuple[str, bytes], int] = {}
         self._fails = False
 
     def count(self, settled: Settled) -> None:
-        """Take over what a batch counted; O(1)."""
-        self._pending.append(Counted(settled.counted, 1))
-        if len(settled.withdrawn):
-            self._pending.append(Counted(settled.withdrawn, -1))
+        """Take over what a batch counted."""
+        self._minutes.count(settled, self._engine.pipeline.series, self._engine.catalogue)
 
     async def run(self) -> None:
         """Write down each minute until cancelled."""
         written = self._minute()
         while True:
-            await self._clock.sleep(FOLD_S)
-            await self._fold()
+            await self._clock.sleep(LOOK_S)
             if self._minute() != written:
                 written = self._minute()
                 await self.flush()
@@ -118,8 +103,8 @@ class HistoryKeeper:
 
     async def flush(self) -> None:
         """Write down everything that was counted; what cannot be is lost, and said so."""
-        await self._fold()
-        rows, self._rows = self._rows, []
+        self._minutes.pour(self._engine.pipeline.series, self._engine.catalogue)
+        rows = self._minutes.take()
         groups = self._readings.newest()
         trails = self._readings.trails.unwritten(self._clock.wall_ms())
         minute = self._clock.wall_ms() // MINUTE_MS - 1
@@ -132,21 +117,12 @@ class HistoryKeeper:
         else:
             self._fails = False
 
-    async def _fold(self) -> None:
-        pending, self._pending = self._pending, []
-        if pending:
-            series, catalogue = self._engine.pipeline.series, self._engine.catalogue
-            merges = np.array([_MERGES[metric.merge] for metric in catalogue], np.int8)
-            count = len(series)
-            kinds = merges[series.metric[:count]]
-            self._rows += await asyncio.to_thread(folded, pending, kinds)
-
     def _write(
-        self, rows: list[Rows], groups: Sequence[_Seen], trails: Unwritten, minute: int
+        self, rows: Iterable[Rows], groups: Sequence[_Seen], trails: Unwritten, minute: int
     ) -> None:
         """Write rows by the series' rows as rows by the history's ids."""
         series = self._engine.pipeline.series
-        everything = joined(rows)
+        everything = joined(list(rows))
         parts: list[Rows] = []
         if len(everything):
             self._learn(np.unique(everything.series), series)
@@ -220,77 +196,3 @@ class HistoryKeeper:
 
 
 _Seen = tuple[str, "Sequence[tuple[tuple[str, str], ...]]", "NDArray[np.float32]"]
-_MERGES: Final = {Merge.MEAN: 0, Merge.SUM: 1, Merge.LATEST: 2}
-
-
-def folded(pending: Sequence[Counted], kinds: NDArray[np.int8]) -> list[Rows]:
-    """Return batches as rows, one per series and minute, by rows of the series table.
-
-    Parameters
-    ----------
-    kinds
-        How each series merges, by its row.
-
-    Notes
-    -----
-    O(n) for samples of a few minutes: some 20 ns each; O(n log n) otherwise.
-    """
-    series = np.concatenate([one.batch.series for one in pending])
-    minute = np.concatenate([one.batch.at for one in pending]) // MINUTE_MS
-    value = np.concatenate([one.batch.value for one in pending])
-    sign = np.repeat([one.sign for one in pending], [len(one.batch) for one in pending])
-    views = np.concatenate([one.batch.views for one in pending]) * sign
-    known = series < len(kinds)
-    kind = np.full(len(series), _MERGES[Merge.LATEST], np.int8)
-    kind[known] = kinds[series[known]]
-    found: list[Rows] = []
-    for merge, number in _MERGES.items():
-        mine = kind == number
-        if merge is Merge.LATEST:
-            mine &= sign > 0
-        if mine.any():
-            signed = value[mine] * sign[mine] if merge is Merge.SUM else value[mine]
-            found.append(_folded(series[mine], minute[mine], signed, views[mine], merge))
-    return found
-
-
-def _folded(
-    series: NDArray[np.int32],
-    minute: NDArray[np.int64],
-    value: NDArray[np.float64],
-    views: NDArray[np.int64],
-    merge: Merge,
-) -> Rows:
-    first, last = int(minute.min()), int(minute.max())
-    if last - first >= _DENSE:
-        return merged(Rows.of(series, minute, value, views), merge)
-    parts = []
-    for one in range(first, last + 1):
-        mine = minute == one
-        rows = series[mine]
-        if len(rows):
-            parts.append(_summed(rows, one, value[mine], views[mine], merge))
-    return joined(parts)
-
-
-def _summed(
-    series: NDArray[np.int32],
-    minute: int,
-    value: NDArray[np.float64],
-    views: NDArray[np.int64],
-    merge: Merge,
-) -> Rows:
-    """Return one minute's samples by series."""
-    if merge is Merge.LATEST:
-        newest, weight = np.full(int(series.max()) + 1, np.nan), np.zeros(int(series.max()) + 1)
-        newest[series], weight[series] = value, views  # of repeated rows, the last one stays
-        rows = np.flatnonzero(~np.isnan(newest))
-        return Rows.of(rows, np.full(len(rows), minute), newest[rows], weight[rows])
-    weights = np.bincount(series, views)
-    rows = np.flatnonzero(np.bincount(series))
-    if merge is Merge.SUM:
-        totals = np.bincount(series, value)[rows]
-        return Rows.of(rows, np.full(len(rows), minute), totals, weights[rows])
-    totals = np.bincount(series, value * views)
-    rows = rows[weights[rows] != 0]
-    return Rows.of(rows, np.full(len(rows), minute), totals[rows] / weights[rows], weights[rows])
