@@ -59,12 +59,21 @@ class Arrivals:
     acknowledge: Callable[[], None]
     since_ms: int | None = None
 
-    def portions(self, limit_bytes: int) -> Iterator[Arrivals]:
-        """Split into parts of about so many bytes; only the last one acknowledges."""
+    def portions(self, limit_bytes: int, large_bytes: int) -> Iterator[Arrivals]:
+        """Split into parts of about so many bytes; only the last one acknowledges.
+
+        Parameters
+        ----------
+        limit_bytes
+            A part ends when it has reached so many.
+        large_bytes
+            It also ends with a message of so many.
+        """
         start = size = 0
         for end, message in enumerate(self.messages, 1):
             size += len(message.payload)
-            if size >= limit_bytes and end < len(self.messages):
+            is_whole = size >= limit_bytes or len(message.payload) >= large_bytes
+            if is_whole and end < len(self.messages):
                 yield Arrivals(self.messages[start:end], _nothing)
                 start, size = end, 0
         yield Arrivals(self.messages[start:], self.acknowledge) if start else self

@@ -507,7 +507,7 @@ async def test_keys_announced_before_a_snapshot_are_known_after_a_restart(
 def test_a_read_is_split_by_bytes_and_acknowledged_at_its_end() -> None:
     acknowledged: list[int] = []
     messages = [Message(TOPIC, b"x" * size, "native") for size in (4, 1, 2, 9, 1)]
-    portions = list(Arrivals(messages, lambda: acknowledged.append(1)).portions(5))
+    portions = list(Arrivals(messages, lambda: acknowledged.append(1)).portions(5, 9))
 
     assert [[len(one.payload) for one in each.messages] for each in portions] == [
         [4, 1],
@@ -521,10 +521,21 @@ def test_a_read_is_split_by_bytes_and_acknowledged_at_its_end() -> None:
     assert acknowledged == [1]
 
 
+def test_a_large_message_ends_its_part_of_a_read() -> None:
+    messages = [Message(TOPIC, b"x" * size, "native") for size in (1, 3, 3, 1, 1)]
+    portions = list(Arrivals(messages, lambda: None).portions(100, 3))
+
+    assert [[len(one.payload) for one in each.messages] for each in portions] == [
+        [1, 3],
+        [3],
+        [1, 1],
+    ]
+
+
 @pytest.mark.parametrize("sizes", [(), (1,), (9,), (9, 9), (5, 0)])
 def test_no_message_of_a_split_read_is_left_out(sizes: tuple[int, ...]) -> None:
     messages = [Message(TOPIC, b"x" * size, "native") for size in sizes]
-    portions = list(Arrivals(messages, lambda: None).portions(5))
+    portions = list(Arrivals(messages, lambda: None).portions(5, 7))
 
     assert [one for each in portions for one in each.messages] == messages
     assert len([each for each in portions if not each.messages]) == (not sizes)

@@ -56,6 +56,9 @@ TICK_S: Final = 1.0
 SNAPSHOT_S: Final = 30.0
 PORTION_BYTES: Final = 1024 * 1024
 """After so many, others have their turn: a backlog of packed samples is millions of them."""
+LARGE_BYTES: Final = 64 * 1024
+"""A message of so many is a batch by itself: with the next one of its source each series
+would stand in it twice, which costs more than a batch."""
 
 log = logging.getLogger("playwatch.evaluate")
 
@@ -204,7 +207,7 @@ class Evaluator:
         try:
             while True:
                 arrivals = await source.read()
-                for portion in arrivals.portions(PORTION_BYTES):
+                for portion in arrivals.portions(PORTION_BYTES, LARGE_BYTES):
                     async with self._turn:
                         await self._commits.room()
                         self._take(portion)
