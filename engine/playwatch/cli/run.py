@@ -49,7 +49,7 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
     from playwatch.cli.settings import counted
     from playwatch.cli.signals import hang_ups, stop_requested
     from playwatch.cli.supervisor import Supervisor
-    from playwatch.runtime.heap import give_back_large_blocks
+    from playwatch.runtime.heap import give_back_large_blocks, spare_what_stays
 
     give_back_large_blocks()
     log = logging.getLogger("playwatch")
@@ -59,6 +59,7 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
             running(settings, is_dry_run=is_dry_run, load=load, record=record) as engine,
             asyncio.TaskGroup() as tasks,
         ):
+            spare_what_stays()
             rules, channels = len(settings.rules), len(settings.channels)
             log.info("%s, %s", counted(rules, "rule"), counted(channels, "channel"))
             if engine.web_url:
