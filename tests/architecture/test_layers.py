@@ -25,8 +25,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "gmqtt": ("playwatch.ingest",),
     "jinja2": ("playwatch.web",),
     "markupsafe": ("playwatch.web",),
-    # The store's rows, the packed samples of `publish` and the API's answers are documents too.
+    # Messages, rows, the packed samples of `publish` and the API's answers are documents too.
     "msgspec": (
+        "playwatch.channels.sendable",
         "playwatch.cli",
         "playwatch.codecs",
         "playwatch.demo",

@@ -6,11 +6,12 @@ over-long texts are shortened.
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from playwatch.channels.wording import one_line, plain, shortened
 
@@ -23,18 +24,18 @@ TEXT_LIMIT: Final = 1_024
 _URL_LIMIT: Final = 2_048
 _DIMENSIONS_BYTES: Final = 100_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-)
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 def encoded(document: Fields) -> bytes:
     """Return a document as UTF-8 JSON; the same bytes for the same document."""
-    return _ENCODER.encode(document).encode()
+    return _ENCODER.encode(document)
 
 
 def text(value: object) -> str:
     """Return a value as text of at most 1,024 characters."""
+    if isinstance(value, str) and len(value) <= TEXT_LIMIT and value.isprintable():
+        return value  # as nearly all are
     return shortened(plain(value), TEXT_LIMIT)
 
 

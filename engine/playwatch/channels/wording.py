@@ -25,6 +25,8 @@ def plain(value: object) -> str:
     Lone surrogates and control characters other than tab and line ends become
     U+FFFD; bytes are read as UTF-8.
     """
+    if isinstance(value, str) and value.isprintable():  # as nearly all are
+        return value
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     if text.isprintable():
         return text
