@@ -83,7 +83,7 @@ async def beside(answers_after_s: float, breaches: int) -> list[float]:
         async with (
             receiver(arrived, 0.0) as quick,
             receiver({}, answers_after_s) as slow,
-            engine(Path(folder), {"quick": quick, "slow": slow}, grace_s=0.0) as evaluator,
+            engine(Path(folder), {"quick": quick, "slow": slow}, grace_s=0.0) as (evaluator, _),
         ):
             await paged(evaluator, [f"before-{number}" for number in range(WAITING)], arrived)
             timed = [f"timed-{number}" for number in range(breaches)]

@@ -230,6 +230,50 @@ class Sick(MemoryStore):
         await super().record(records)
 
 
+async def stopped_after_a_crash(outbox: Outbox, server: StandIn) -> None:
+    """Deliver until something else of the engine ends all of it, then stop in order."""
+    async with asyncio.TaskGroup() as tasks:
+        outbox.start(tasks)
+        await server.wait_for_events(1)
+        tasks.create_task(_crash())
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await settle()
+            await outbox.stop(grace_s=10 * PATIENCE_S)
+
+
+async def _crash() -> None:
+    raise Crash
+
+
+async def test_a_stop_after_a_crash_does_not_wait_for_records_that_nobody_writes(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    store = await Forgetful.open(tmp_path / "playwatch.db")
+    await put(store, None, message(an_incident()))
+    async with StandIn(clock=clock) as server:
+        channel = pagerduty(server.url, clock)
+        outbox = Outbox([channel], store, clock, Telemetry(), seeded(1))
+        with pytest.raises(ExceptionGroup):
+            async with asyncio.timeout(PATIENCE_S):
+                await stopped_after_a_crash(outbox, server)
+        await channel.close()
+    await store.close()
+
+
+async def test_attempts_that_end_by_the_dozen_are_all_recorded(
+    store: Store, clock: HandClock
+) -> None:
+    waves = [[message(an_incident(f"{wave}-{n}")) for n in range(20)] for wave in range(3)]
+    async with StandIn(clock=clock) as server:
+        async with delivering(store, clock, pagerduty(server.url, clock)) as outbox:
+            for wave in waves:  # the last of each wait for more that never come
+                await put(store, outbox, *wave)
+                await until_ended(store, *wave)
+        assert server.triggers == server.requests == 60
+
+
 async def test_a_store_that_fails_for_a_while_costs_neither_a_message_nor_a_repeat(
     clock: HandClock,
 ) -> None:

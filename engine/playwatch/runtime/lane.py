@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from playwatch.core.deliveries import Attempt, Delivery
-    from playwatch.ports import Channel, Clock, Store
+    from playwatch.ports import AttemptRecord, Channel, Clock, Store
     from playwatch.runtime.records import Recorder
     from playwatch.runtime.traffic import KeyGate, Traffic
     from playwatch.telemetry import Telemetry
@@ -245,14 +245,22 @@ class Lane:
         return wait_ms / 1000
 
     async def _deliver(self, delivery: Delivery, gate: KeyGate, *, is_probe: bool) -> None:
+        """Send once and have it recorded; it is busy until it is."""
         try:
-            await self._try(delivery, gate, is_probe=is_probe)
-        finally:
-            self._busy.end(delivery.id)
-            self._alarm.ring()
+            records = await self._try(delivery, gate, is_probe=is_probe)
+        except BaseException:
+            self._end(delivery.id)
+            raise
+        self._recorder.put(records, partial(self._end, delivery.id))
 
-    async def _try(self, delivery: Delivery, gate: KeyGate, *, is_probe: bool) -> None:
-        """Send once and have it recorded."""
+    def _end(self, delivery_id: str) -> None:
+        self._busy.end(delivery_id)
+        self._alarm.ring()
+
+    async def _try(
+        self, delivery: Delivery, gate: KeyGate, *, is_probe: bool
+    ) -> list[AttemptRecord]:
+        """Send once and return what is to be recorded of it."""
         started_ms = self._clock.monotonic_ms()
         try:
             attempt = await self._attempt(delivery)
@@ -276,10 +284,10 @@ class Lane:
             self._ahead.forget()
         elif self._ahead:  # its slot is free before it is recorded
             self._alarm.ring()
-        with self._busy.recording():
-            if isinstance(attempt, Sent) and self._is_to_be_repeated(delivery):
-                self._log.expect(await self._repeats.queue(delivery, steady_at))
-            await self._recorder.record(*records)
+        self._busy.answer(delivery.id)
+        if isinstance(attempt, Sent) and self._is_to_be_repeated(delivery):
+            self._log.expect(await self._repeats.queue(delivery, steady_at))
+        return records
 
     def _in_flight(self) -> int:
         """Return how many take a slot; a limit counts what is not recorded, for a restart."""
@@ -294,13 +302,16 @@ class Lane:
 
     def _is_too_early(self, delivery: Delivery) -> bool:
         """Return whether a repetition that an earlier process planned is not due yet."""
-        wait_ms = delivery.not_before_at - self._steady_at()
-        return is_confirmation(delivery) and 0 < wait_ms <= _LONGEST_WAIT_MS
+        if not (delivery.not_before_at and is_confirmation(delivery)):
+            return False
+        return 0 < delivery.not_before_at - self._steady_at() <= _LONGEST_WAIT_MS
 
     def _is_to_be_repeated(self, delivery: Delivery) -> bool:
         """Return whether it is a resolve for a receiver that would drop a needless one."""
+        if delivery.action is not Action.RESOLVE:
+            return False
         is_wanted: bool = getattr(self._sender(delivery), "confirms_resolves", False)
-        return is_wanted and delivery.action is Action.RESOLVE
+        return is_wanted
 
     def _sender(self, delivery: Delivery) -> Channel:
         return self._former.get(delivery.key_fingerprint, self._channel)

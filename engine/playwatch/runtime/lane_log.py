@@ -31,7 +31,7 @@ def outcome_of(attempt: Attempt) -> str:
 
 
 def reason_of(attempt: Attempt) -> str:
-    """Return the word for why an attempt was not accepted; empty when it was."""
+    """Return the word for why an attempt was not accepted."""
     if isinstance(attempt, Retry):
         return attempt.cause.value
     return _REASONS[type(attempt)]
@@ -156,16 +156,19 @@ class LaneLog:
             self._sent.inc()
         else:
             self._telemetry.notifications.labels(name, outcome_of(attempt)).inc()
-        if reason := reason_of(attempt):
+            reason = reason_of(attempt)
             self._telemetry.notification_failures.labels(name, reason).inc()
         if following.status is not DeliveryStatus.PENDING:
             self._expected.pop(following.id, None)
         self._judge(attempt)
-        facts = {"incident": following.incident_id, "channel": name}
-        what = f"{following.action.value} of incident {following.incident_id} to {name}"
         if isinstance(attempt, Sent):
             latency_s = (self._clock.wall_ms() - following.created_at) / 1000
             self._latency.observe(max(0.0, latency_s))
+            if not log.isEnabledFor(logging.INFO):
+                return
+        facts = {"incident": following.incident_id, "channel": name}
+        what = f"{following.action.value} of incident {following.incident_id} to {name}"
+        if isinstance(attempt, Sent):
             log.info("%s accepted: %s", what, attempt.answer, extra=facts)
         elif following.status is DeliveryStatus.DEAD:
             # A message about the engine that nobody took is no news to send another about.
@@ -192,8 +195,8 @@ class LaneLog:
             log.info("channel %s works again", self._name)
             self.misconfigured = ""
             self._is_misconfigured.set(0)
-        if bool(self.away) is not self._told_away:
-            self._told_away = bool(self.away)
+        if self._endpoint.breaker.is_open is not self._told_away:
+            self._told_away = self._endpoint.breaker.is_open
             state = self.away or "its receiver answers again"
             log.warning("channel %s: %s", self._name, state)
 
@@ -209,4 +212,4 @@ _OUTCOMES: Final = {
     Rejected: "rejected",
     Misconfigured: "misconfigured",
 }
-_REASONS: Final = {Sent: "", Rejected: "client_error", Misconfigured: "misconfigured"}
+_REASONS: Final = {Rejected: "client_error", Misconfigured: "misconfigured"}

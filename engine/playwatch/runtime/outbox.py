@@ -131,6 +131,10 @@ class Outbox:
         """Return, by channel, how many deliveries were given up since the start, where any."""
         return {name: lane.given_up for name, lane in self._lanes.items() if lane.given_up}
 
+    async def settled(self) -> None:
+        """Wait until what is in flight has its answer, and that is recorded."""
+        await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))
+
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, let what is in flight finish, then end.
 
@@ -142,9 +146,10 @@ class Outbox:
         """
         for loop in self._loops:
             loop.cancel()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                await asyncio.gather(*(lane.drain() for lane in self._lanes.values()))
+        if not self._recording.done():  # else nothing would be recorded any more
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await self.settled()
         for lane in self._lanes.values():
             lane.abandon()
         self._recording.cancel()

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from playwatch.errors import StoreError
 from playwatch.runtime.alarm import Alarm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from playwatch.ports import AttemptRecord, Clock, Store
 
-    Waiting = tuple[tuple[AttemptRecord, ...], asyncio.Future[None]]
+    Waiting = tuple[Sequence[AttemptRecord], Callable[[], None]]
 
 _RETRY_MS: Final = 1_000
 _WORTHWHILE: Final = 128
 """Attempts in one commit, beyond which more of them hardly make each cheaper."""
+_STORM: Final = 8
+"""Attempts in one commit, from which on the next one waits for as many as are worthwhile."""
+_STORM_S: Final = 0.05
+"""How long it waits at most."""
 
 log = logging.getLogger("playwatch.delivery")
 
@@ -24,7 +31,8 @@ log = logging.getLogger("playwatch.delivery")
 class Recorder:
     """Collects ended attempts while the last commit is under way, then commits them together.
 
-    A storm of a thousand deliveries so costs some dozens of commits. A store
+    A storm of a thousand deliveries so costs some ten commits: while attempts
+    end by the dozen, more of them are waited for, for 50 ms at most. A store
     that cannot write is tried again until it can: what was sent stays marked
     as busy until then, and is not sent twice. One record that the store
     refuses does not hold up the others.
@@ -37,6 +45,8 @@ class Recorder:
         self._refused: list[Waiting] = []
         self._alarm = Alarm(clock)
         self._complaint = ""
+        self._is_worthwhile = asyncio.Event()
+        self._is_storm = False
 
     @property
     def can_store(self) -> bool:
@@ -45,10 +55,17 @@ class Recorder:
 
     async def record(self, *records: AttemptRecord) -> None:
         """Return once attempts of one delivery are stored, all in one commit."""
-        stored = asyncio.get_running_loop().create_future()
+        stored = asyncio.Event()
+        self.put(records, stored.set)
+        await stored.wait()
+
+    def put(self, records: Sequence[AttemptRecord], stored: Callable[[], None]) -> None:
+        """Have attempts of one delivery stored, all in one commit, then call back."""
         self._waiting.append((records, stored))
-        self._alarm.ring()
-        await stored
+        if len(self._waiting) == 1:
+            self._alarm.ring()
+        elif len(self._waiting) == _WORTHWHILE:
+            self._is_worthwhile.set()
 
     async def run(self) -> None:
         """Commit what was collected, until cancelled."""
@@ -58,6 +75,8 @@ class Recorder:
             await self._alarm.wait(left_s if self._refused else None)
             await self._gather()
             taken, self._waiting = self._waiting, []
+            self._is_storm = len(taken) >= _STORM
+            self._is_worthwhile.clear()
             if self._refused and self._clock.monotonic_ms() >= retry_at_ms:
                 taken, self._refused = [*self._refused, *taken], []
             refused, complaint = await self._sort_out(taken)
@@ -68,6 +87,10 @@ class Recorder:
 
     async def _gather(self) -> None:
         """Return when nothing more comes just now, or a commit is worth its price."""
+        if self._is_storm:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STORM_S):
+                    await self._is_worthwhile.wait()
         count = 0
         while count < len(self._waiting) < _WORTHWHILE:
             count = len(self._waiting)
@@ -97,6 +120,5 @@ class Recorder:
         except StoreError as error:
             return str(error)
         for _, stored in taken:
-            if not stored.done():
-                stored.set_result(None)
+            stored()
         return ""
