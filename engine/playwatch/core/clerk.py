@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from playwatch.core.decisions import Decision
@@ -50,7 +51,8 @@ class Clerk:
         """Return the incident that begins."""
         key = incident_key(self.rule, breakdowns)
         tier = self.condition.tiers[max(transition.tier, 0)]
-        incident = Incident(
+        begun = partial(
+            Incident,
             id=incident_id(self.installation, key, opened_at),
             incident_key=key,
             rule=self.rule.name,
@@ -73,7 +75,7 @@ class Clerk:
             runbook=self.rule.runbook,
             is_silence=transition.is_silence,
         )
-        return replace(incident, summary=summarise(incident, self.rule.summary))
+        return begun(summary=summarise(begun(), self.rule.summary))
 
     def risen(self, incident: Incident, transition: Transition) -> Incident:
         """Return an incident at its higher tier; a silence becomes one of values."""

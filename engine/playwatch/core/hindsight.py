@@ -130,7 +130,7 @@ class Hindsight:
         is_of_values = change in {Change.OPENED, Change.ROSE, Change.RESOLVED}
         if not is_of_values or transition.is_silence:
             return
-        i = int(np.flatnonzero(verdicts.group == transition.group)[0])
+        i = transition.row
         moment = Moment(
             incident,
             change,

@@ -213,6 +213,7 @@ class LifecycleState(PhaseColumns):
         value, views = float(verdicts.value[i]), float(verdicts.views[i])
         return Transition(
             change=change,
+            row=i,
             group=group,
             at=at,
             since_at=since_at,

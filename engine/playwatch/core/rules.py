@@ -35,7 +35,10 @@ class Severity(IntEnum):
     @property
     def word(self) -> str:
         """The level as people and PagerDuty write it: ``critical``."""
-        return self.name.lower()
+        return _WORDS[self]
+
+
+_WORDS: Final = tuple(severity.name.lower() for severity in Severity)
 
 
 class Comparison(Enum):
@@ -59,7 +62,7 @@ class Comparison(Enum):
     @property
     def is_upward(self) -> bool:
         """True when greater values satisfy it."""
-        return self in {Comparison.ABOVE, Comparison.AT_LEAST}
+        return self is Comparison.ABOVE or self is Comparison.AT_LEAST
 
 
 _OPERATORS: Final[dict[Comparison, Callable[..., bool]]] = {

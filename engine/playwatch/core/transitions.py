@@ -23,6 +23,8 @@ class Transition:
 
     Attributes
     ----------
+    row
+        Its place among the verdicts that the step judged.
     since_at
         When the metric crossed: into the tier, or back. Of a silence, when the
         group was last heard.
@@ -41,6 +43,7 @@ class Transition:
     """
 
     change: Change
+    row: int
     group: int
     at: int
     since_at: int

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -290,7 +291,7 @@ class Evaluator:
     def _conclude(self, step: Step) -> None:
         """Tell the outbox what is stored now, and say what happened."""
         self._wake_outbox(step.changes.deliveries)
-        for change, incident in step.turns:
+        for change, incident in step.turns if log.isEnabledFor(logging.INFO) else ():
             log.info(
                 "%s %s %s incident %s: %s",
                 change.value,
@@ -300,8 +301,9 @@ class Evaluator:
                 incident.words_on(change),
                 extra={"incident": incident.id},
             )
-            if change is Change.OPENED:
-                self._telemetry.incidents_opened.labels(incident.alert_type.value).inc()
+        opened = Counter(one.alert_type for change, one in step.turns if change is Change.OPENED)
+        for alert_type, count in opened.items():
+            self._telemetry.incidents_opened.labels(alert_type.value).inc(count)
         self._tell_open()
 
     def _tell_open(self) -> None:

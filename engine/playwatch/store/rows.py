@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -30,6 +31,8 @@ _NUMBERS: Final = {
     for kind in (Incident, Decision)
 }
 """What of a record may be NaN or infinite."""
+# Of one name alone it would be no tuple.
+_NUMBERS_OF: Final = {kind: attrgetter(*names, names[0]) for kind, names in _NUMBERS.items()}
 
 Row = dict[str, str | int | float | None]
 """The parameters of one statement."""
@@ -47,11 +50,12 @@ def encode_incident(incident: Incident) -> str:
 
 
 def _encode(record: Incident | Decision) -> str:
-    numbers = _NUMBERS[type(record)]
-    if all(math.isfinite(getattr(record, name) or 0.0) for name in numbers):
+    kind = type(record)
+    # A sum is finite only where all of its numbers are.
+    if math.isfinite(sum(filter(None, _NUMBERS_OF[kind](record)))):
         return _ENCODER.encode(record).decode()
     built: dict[str, object] = msgspec.to_builtins(record)
-    for name in numbers:
+    for name in _NUMBERS[kind]:
         value = built[name]
         if isinstance(value, float) and not math.isfinite(value):
             built[name] = str(value)
@@ -114,8 +118,14 @@ def urgency(delivery: Delivery) -> int:
     return trails - delivery.incident.severity
 
 
-def delivery_row(delivery: Delivery) -> Row:
-    """Return the columns of a delivery."""
+def delivery_row(delivery: Delivery, body: str = "") -> Row:
+    """Return the columns of a delivery.
+
+    Parameters
+    ----------
+    body
+        What `encode_incident` gave for its incident, where that is known.
+    """
     return {
         "id": delivery.id,
         "incident_id": delivery.incident_id,
@@ -129,7 +139,7 @@ def delivery_row(delivery: Delivery) -> Row:
         "not_before_at": delivery.not_before_at,
         "status": delivery.status.value,
         "reason": delivery.reason,
-        "incident": encode_incident(delivery.incident),
+        "incident": body or encode_incident(delivery.incident),
     }
 
 

@@ -48,7 +48,12 @@ def commit(database: sqlite3.Connection, changes: Changes) -> None:
     dimensions = [row for each in changes.incidents for row in rows.dimension_rows(each)]
     _many(database, "add_dimension", dimensions)
     _many(database, "put_text", [rows.text_row(each) for each in changes.incidents])
-    _many(database, "add_delivery", [rows.delivery_row(each) for each in changes.deliveries])
+    told = zip(changes.incidents, incidents, strict=True)
+    bodies = {id(each): str(row["body"]) for each, row in told}
+    messages = [
+        rows.delivery_row(each, bodies.get(id(each.incident), "")) for each in changes.deliveries
+    ]
+    _many(database, "add_delivery", messages)
     _many(database, "add_decision", [rows.decision_row(each) for each in changes.decisions])
     write_audit(database, changes.audit)
 
