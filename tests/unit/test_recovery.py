@@ -6,6 +6,7 @@ import numpy as np
 
 from playwatch.core.group_facts import GroupFacts
 from playwatch.core.recovery import LEAST_INTERVALS, settle
+from playwatch_models.classes import MetricClass
 from playwatch_models.decision import Call, Calls
 from playwatch_models.detector import Evidence, Findings, Intervals
 
@@ -15,7 +16,8 @@ ONE = np.zeros(1, np.int32)
 class Patient:
     """One open group; 1 is normal, and the band is from 0.4 to 1.6."""
 
-    def __init__(self) -> None:
+    def __init__(self, views: float = 1000.0, kind: MetricClass = MetricClass.GAUGE) -> None:
+        self.views, self.kind = views, kind
         self.facts = GroupFacts()
         self.facts.reserve(1)
 
@@ -43,8 +45,10 @@ class Patient:
             np.zeros(1),
             at,
         )
-        intervals = Intervals(ONE, at, np.array([value]), np.array([1000.0]))
-        is_over = settle(self.facts, intervals, findings, self.calls, np.array([is_open]))
+        intervals = Intervals(ONE, at, np.array([value]), np.array([self.views]))
+        is_over = settle(
+            self.facts, intervals, findings, self.calls, np.array([is_open]), kind=self.kind
+        )
         return bool(is_over[0])
 
     def until_over(self, value: float, most: int = 500) -> int:
@@ -75,6 +79,15 @@ def test_a_fault_that_fades_is_still_a_fault() -> None:
     patient.see(50.0, Call.BREACH)
 
     assert patient.until_over(3.0, most=60) > 60
+
+
+def test_a_few_quiet_minutes_of_a_small_group_are_no_end() -> None:
+    large, small = (Patient(views, MetricClass.RATIO) for views in (100_000.0, 100.0))
+    for patient in (large, small):
+        patient.see(20.0, Call.BREACH)
+
+    assert large.until_over(1.0) == LEAST_INTERVALS
+    assert 10 < small.until_over(1.0) < 20
 
 
 def test_old_evidence_opens_nothing_and_a_new_excursion_does() -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from playwatch.core.metric_kinds import metric_class
+from playwatch.core.metric_kinds import metric_class, worse_direction
 from playwatch.core.metrics import Merge
 from playwatch.core.verdicts import Verdict, VerdictBatch
 from playwatch_models.calibration import WEEK_S
-from playwatch_models.classes import MetricClass
+from playwatch_models.classes import Direction, MetricClass
 from playwatch_models.detector import Intervals
 
 if TYPE_CHECKING:
@@ -65,20 +65,19 @@ def hit_by(metric: Metric, intervals: Intervals, findings: Findings) -> NDArray[
 
     Notes
     -----
-    Of a ratio those that failed too many; of a median all, where it is outside
-    its band; of an audience those that are missing or too many.
+    Of a ratio those that failed too many, below 0 where fewer failed than is
+    normal, so that chance evens out when intervals are added up. Of the others
+    nothing within the band; outside it all views of a median, and of an audience
+    those that are missing or too many.
     """
     kind = metric_class(metric)
-    beyond = np.where(
-        findings.is_upward, intervals.value - findings.expected, findings.expected - intervals.value
-    )
-    beyond = np.nan_to_num(np.maximum(beyond, 0.0))
+    away = intervals.value - findings.expected
     if kind is MetricClass.RATIO:
-        return np.asarray(beyond / 100 * intervals.views, np.float64)
-    if kind is MetricClass.COUNT:
-        return np.asarray(beyond, np.float64)
+        beyond = -away if worse_direction(metric) is Direction.DOWN else away
+        return np.asarray(np.nan_to_num(beyond) / 100 * intervals.views, np.float64)
     is_outside = (intervals.value > findings.high) | (intervals.value < findings.low)
-    return np.where(is_outside, intervals.views, 0.0)
+    beyond = np.abs(away) if kind is MetricClass.COUNT else intervals.views
+    return np.where(is_outside, beyond, 0.0)
 
 
 def gated(hit: NDArray[np.float64], least: float) -> NDArray[np.float64]:

@@ -143,6 +143,18 @@ class GroupFacts:
         if self.follower is not None:
             self.follower(group)
 
+    def count(
+        self, group: NDArray[np.int32], hit: NDArray[np.float64], *, is_past: NDArray[np.bool_]
+    ) -> None:
+        """Add the views that an interval hit; none are left of a deviation that is past."""
+        added = np.maximum(self.hit[group] + hit, 0.0)
+        self.hit[group] = np.where(is_past, 0.0, added)
+
+    def may_open_early(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which groups may open before their interval is over."""
+        may: NDArray[np.bool_] = ~self.is_sceptical[group] & (self.calm_after[group] == NEVER)
+        return may
+
     def wait_for_calm(self, group: int, until_at: int) -> None:
         """Let a group open nothing before it was calm, or before a time."""
         self.calm_after[group] = until_at

@@ -101,9 +101,8 @@ class LearnedWatch:
         is_mean = self.metric.merge is Merge.MEAN
         self.intervals = IntervalRings(rule.window_s, skips_first=not is_mean)
         self.leaves = LeafMemory(rule.window_s, is_mean=is_mean)
-        self.audience: AudienceMemory | None = None
-        if self.metric.merge is Merge.LATEST:
-            self.audience = AudienceMemory(rule.window_s)
+        is_audience = self.metric.merge is Merge.LATEST
+        self.audience = AudienceMemory(rule.window_s) if is_audience else None
         self.facts = GroupFacts()
         self._is_upward = self.metric.worse is Worse.HIGH
         self.phases = LifecycleState(rule, 1, is_upward=self._is_upward)
@@ -111,10 +110,9 @@ class LearnedWatch:
         self.start_anew()
         self._groups = self._moved_in = 0
         self.vacancies = Vacancies()
-        self._openings = Openings(self.metric, installation, self.groups, self.leaves, self.facts)
-        self._cases = self._openings.cases
-        self.open = self._cases.open
-        self.drain = self._cases.drain
+        self.openings = Openings(self.metric, installation, self.groups, self.leaves, self.facts)
+        self._cases = self.openings.cases
+        self.open, self.drain = self._cases.open, self._cases.drain
         self._buffer = IntakeBuffer(weighs_by_views=is_mean)
 
     def start_anew(self) -> None:
@@ -203,6 +201,10 @@ class LearnedWatch:
         self.facts.hit[group] = max(self.facts.hit[group], incident.affected_views)
         self.phases.reopen(group, 0, incident.peak_value, now.at)
 
+    def goes_on(self, group: int) -> bool:
+        """Return whether an incident would be one without that which told of it."""
+        return self.openings.goes_on(group, self.condition, self.phases, self.level)
+
     def disown_others(self) -> None:
         """Put groups into NORMAL that the snapshot has open and the store has not.
 
@@ -256,15 +258,15 @@ class LearnedWatch:
         group = intervals.group
         if not len(group):
             return []
-        facts, is_open = self.facts, self._is_open(group)
+        facts, is_open = self.facts, np.isin(self.phases.phase[group], (Phase.OPEN, Phase.CLEARING))
         findings = self.detector.step(intervals, is_open | self.decider.is_open(group))
         hit = hit_by(self.metric, intervals, findings)
         calls = self.decider.decide(findings, gated(hit, self.condition.min_affected_views))
-        is_over = settle(facts, intervals, findings, calls, is_open)
+        is_over = settle(facts, intervals, findings, calls, is_open, kind=self.kind)
         self.decider.forget(group[is_over])
         is_new = findings.at > facts.peeked_at[group]
         is_calm = (is_over | (calls.call == Verdict.CLEAR)) & is_new
-        facts.hit[group] = np.where(is_calm & ~is_open, 0.0, facts.hit[group] + hit)
+        facts.count(group, hit, is_past=is_calm & (self.phases.phase[group] < Phase.OPEN))
         facts.note(intervals, findings, calls, facts.hit[group])
         facts.close(findings)
         facts.calm_after[group[is_calm | (facts.calm_after[group] <= findings.at)]] = NEVER
@@ -279,7 +281,7 @@ class LearnedWatch:
         intervals = intervals_of(self.metric, self.intervals.open(touched))
         facts = self.facts
         is_high = intervals.value > facts.high[intervals.group]
-        is_high &= facts.calm_after[intervals.group] == NEVER
+        is_high &= facts.may_open_early(intervals.group)
         if not is_high.any():
             return []
         intervals = chosen(intervals, is_high)
@@ -289,7 +291,7 @@ class LearnedWatch:
         is_breach = (calls.call == Verdict.BREACH) & (calls.rarity >= calls.level + PEEK_MARGIN)
         if not is_breach.any():
             return []
-        facts.note(intervals, findings, calls, facts.hit[findings.group] + hit)
+        facts.note(intervals, findings, calls, np.maximum(facts.hit[findings.group] + hit, 0))
         verdicts = verdicts_of(self.metric, intervals, findings, calls, is_upward=self._is_upward)
         now = self.intervals.now(verdicts.group, monotonic_ms)
         facts.peeked_at[verdicts.group[is_breach]] = now[is_breach]
@@ -307,14 +309,9 @@ class LearnedWatch:
         silent = absent(group[is_silent], now[is_silent], is_upward=self._is_upward)
         return self._conclude(silent)
 
-    def _is_open(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which groups have an incident that is not about to end."""
-        phase = self.phases.phase[group]
-        is_open: NDArray[np.bool_] = (phase == Phase.OPEN) | (phase == Phase.CLEARING)
-        return is_open
-
     def _conclude(self, verdicts: VerdictBatch) -> list[Turn]:
-        turns = self._openings.conclude(self.rule, self.condition, self.phases, verdicts)
+        turns = self.openings.conclude(self.rule, self.condition, self.phases, verdicts)
+        self.decider.forget(self.openings.past(turns))
         opened = (one for change, one in turns if change is Change.OPENED)
         self.decider.spend(sum(not one.related_to for one in opened))
         return turns

@@ -16,14 +16,17 @@ from playwatch.core.anomaly import held, once_in_weeks
 from playwatch.core.anomaly_clerk import Explanation, anomaly_clerk
 from playwatch.core.attribution import causes_of, causes_of_failures
 from playwatch.core.casebook import Casebook
+from playwatch.core.groups import NO_GROUP
 from playwatch.core.incidents import Change
 from playwatch.core.kinship import heads_of
-from playwatch.core.metric_kinds import metric_class
+from playwatch.core.metric_kinds import metric_class, worse_direction
 from playwatch.core.phases import Phase
 from playwatch.core.verdicts import Verdict
-from playwatch_models.classes import MetricClass
+from playwatch_models.classes import Direction, MetricClass
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from playwatch.core.anomaly_clerk import AnomalyClerk
     from playwatch.core.casebook import Turn
     from playwatch.core.group_facts import GroupFacts
@@ -64,6 +67,8 @@ class Openings:
         self._facts = facts
         self.cases = Casebook()
         self._head_of: dict[int, int] = {}
+        self._hit_before: dict[int, float] = {}
+        self._alone: set[int] = set()
 
     def conclude(
         self, rule: Rule, condition: Anomaly, phases: LifecycleState, verdicts: VerdictBatch
@@ -80,7 +85,51 @@ class Openings:
             turns.append(self.cases.turn(clerk, one, self._groups.breakdowns(one.group)))
             if one.group not in self.cases.open:
                 self._head_of.pop(one.group, None)
+                self._alone.discard(one.group)
         return turns
+
+    def past(self, turns: list[Turn]) -> NDArray[np.int32]:
+        """Return the groups that hold something of a fault that has just ended.
+
+        Notes
+        -----
+        It opens nothing by itself any more, and the views that it hit are told of:
+        what is to open after it must be an excursion of its own, with a toll of its own.
+        """
+        over = [one for _, one in turns if not one.is_open and not one.related_to]
+        if not over:
+            return np.zeros(0, np.int32)
+        leaves = np.zeros(len(self._groups.leaves), np.bool_)
+        for one in over:
+            leaves |= self._groups.members(self._groups.find(one.breakdowns))
+        groups = self._groups.groups_of(np.flatnonzero(leaves).astype(np.int32))
+        held = np.setdiff1d(groups[groups != NO_GROUP], [*self.cases.open]).astype(np.int32)
+        self._facts.is_sceptical[held] = True
+        self._facts.hit[held] = 0
+        return held
+
+    def outlive(self, head: str) -> None:
+        """Note that an incident is over which told of others here."""
+        for group, one in self.cases.open.items():
+            if one.related_to == head:
+                self._hit_before[group] = float(self._facts.hit[group])
+
+    def goes_on(self, group: int, condition: Anomaly, phases: LifecycleState, level: float) -> bool:
+        """Return whether an incident would be one without that which told of it.
+
+        Notes
+        -----
+        Evidence of what is over fades only as views come in, in a small group for
+        an hour. So it must have hit as many more as any incident has to.
+        """
+        more = self._facts.hit[group] - self._hit_before.get(group, 0.0)
+        is_enough = not more < condition.min_affected_views  # NaN: nobody knows
+        is_rare = self._facts.rarity[group] >= level
+        if not (is_enough and is_rare and phases.phase[group] == Phase.OPEN):
+            return False
+        is_alone = self._heads_of(np.array([group], np.int32)).get(group) == group
+        self._alone |= {group} if is_alone else set()
+        return is_alone
 
     def _head(self, group: int) -> int:
         return self._head_of.get(group, group)
@@ -93,14 +142,11 @@ class Openings:
         if not is_fresh.any():
             return verdicts
         fresh = verdicts.group[is_fresh]
-        is_upward = bool(self._facts.is_upward[fresh].mean() >= 1 / 2)
-        excess = self._leaves.excess(len(self._groups.leaves), is_upward=is_upward)
-        heads = [group for group, one in self.cases.open.items() if not one.related_to]
-        hit = np.nan_to_num(self._facts.impact[fresh])
-        head_of = heads_of(self._groups, excess, heads, fresh, hit)
-        waits = set()
+        is_bad = self._is_bad_now(fresh)
+        head_of = self._heads_of(fresh[is_bad])
+        waits = set(fresh[~is_bad].tolist())
         kin = self._count_kin()
-        for group in fresh.tolist():
+        for group in fresh[is_bad].tolist():
             head = head_of.get(group)
             if head is None or (head != group and kin.get(head, 0) >= RELATED_LIMIT):
                 waits.add(group)
@@ -110,6 +156,33 @@ class Openings:
         if not waits:
             return verdicts
         return held(verdicts, np.isin(verdicts.group, np.fromiter(waits, np.int32, len(waits))))
+
+    def _is_bad_now(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which groups are worse than expected at the newest look.
+
+        Notes
+        -----
+        What adds up over many intervals outlives a fault by as many, and nobody
+        is to be woken by an interval in which all is well.
+        """
+        away = self._facts.value[group] - self._facts.expected[group]
+        worse = worse_direction(self._metric)
+        if worse is Direction.EITHER:
+            return np.ones(len(group), np.bool_)
+        is_bad: NDArray[np.bool_] = ~(away >= 0) if worse is Direction.DOWN else ~(away <= 0)
+        return is_bad
+
+    def _heads_of(self, group: NDArray[np.int32]) -> dict[int, int]:
+        """Return who tells of the cause of each group; see `kinship.heads_of`."""
+        if not len(group):
+            return {}
+        is_upward = bool(self._facts.is_upward[group].mean() >= 1 / 2)
+        excess = self._leaves.excess(len(self._groups.leaves), is_upward=is_upward)
+        heads = [
+            row for row, one in self.cases.open.items() if not one.related_to or row in self._alone
+        ]
+        hit = np.nan_to_num(self._facts.impact[group])
+        return heads_of(self._groups, excess, heads, group, hit)
 
     def _count_kin(self) -> dict[int, int]:
         counts: dict[int, int] = {}

@@ -178,7 +178,7 @@ class Pipeline:
                 self._withheld |= {incident.id} & set(withheld)
         for watch in self.watches:
             watch.disown_others()
-        self._relations.adopt(self.open_incidents, now.at)
+        self._relations.adopt(self.watches, now.at)
         return self._step(turns, now.at)
 
     def reload(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch_models.classes import MetricClass
 from playwatch_models.decision import Call
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def settle(
     findings: Findings,
     calls: Calls,
     is_open: NDArray[np.bool_],
+    *,
+    kind: MetricClass = MetricClass.GAUGE,
 ) -> NDArray[np.bool_]:
     """Return which open groups are normal again, and hold old evidence of others back.
 
@@ -55,16 +58,20 @@ def settle(
         Changed in place: a breach that only old evidence speaks for is held.
     is_open
         Which of the groups have an incident.
+    kind
+        Of the metric: percentages of views count failures.
 
     Notes
     -----
     O(n). Without a band, as while a model learns, nothing is decided here.
     """
     group = intervals.group
-    away = _deviations(facts.is_upward[group], intervals, findings)
+    # Only an incident has a side of its own.
+    is_upward = np.where(is_open, facts.is_upward[group], findings.is_upward)
+    away = _deviations(is_upward, intervals, findings)
     is_known = np.isfinite(away)
     away = np.where(is_known, away, 0.0)
-    is_old = facts.is_sceptical[group] & is_known & (away < BAND_DEVIATIONS)
+    is_old = facts.is_sceptical[group] & is_known & (away <= BAND_DEVIATIONS)
     calls.call[is_old & (calls.call == Call.BREACH)] = Call.HOLD
     facts.is_sceptical[group[calls.call == Call.CLEAR]] = False
 
@@ -75,6 +82,8 @@ def settle(
     facts.shift[group] = shift
     step = np.clip(shift, LEAST_SHIFT, MOST_SHIFT)
     gain = step * step / 2 - step * away
+    if kind is MetricClass.RATIO:
+        gain = np.minimum(gain, step * _deviation(findings) / 100 * intervals.views)
     back = np.where(is_open & is_known, np.maximum(facts.back[group] + gain, 0.0), 0.0)
     facts.back[group] = back
     calm = np.where(back > 0, np.maximum(facts.calm[group], 0) + 1, 0)
@@ -82,6 +91,12 @@ def settle(
     is_over: NDArray[np.bool_] = (back >= ENOUGH_NATS) & (calm >= LEAST_INTERVALS)
     facts.is_sceptical[group[is_over]] = True
     return is_over
+
+
+def _deviation(findings: Findings) -> NDArray[np.float64]:
+    """Return the standard deviation of each value on its wider side; NaN without a band."""
+    width = np.maximum(findings.high - findings.expected, findings.expected - findings.low)
+    return width / BAND_DEVIATIONS
 
 
 def _deviations(

@@ -5,7 +5,7 @@ when they open. Here incidents of several rules are: two metrics of one scope
 that become anomalous within minutes have one cause, as far as anyone on call is
 concerned. A related incident opens, resolves and is recorded like any other,
 but nobody is paged for it while the other one is open, nor shortly after: it
-should end with it. When it does not, it is told after all.
+should end with it. When it goes on without it, it is told after all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from playwatch.core.incidents import Change
+from playwatch.core.learned import LearnedWatch
 from playwatch.core.rules import AlertType
 
 if TYPE_CHECKING:
@@ -36,14 +37,18 @@ class Relations:
         self._heads: dict[str, Incident] = {}
         self._over_at: dict[str, int] = {}
         self._told_by: dict[str, str] = {}
+        self._alone: set[str] = set()
 
-    def adopt(self, incidents: Iterable[Incident], at: int) -> None:
+    def adopt(self, watches: Iterable[AnyWatch], at: int) -> None:
         """Take over the incidents that are open at a start."""
-        listed = [one for one in incidents if one.alert_type is AlertType.ANOMALY]
+        learning = [watch for watch in watches if isinstance(watch, LearnedWatch)]
+        listed = [one for watch in learning for one in watch.open.values()]
         self._heads.update({one.id: one for one in listed if not one.related_to})
         for one in listed:
             if one.related_to and one.related_to not in self._heads:
                 self._over_at.setdefault(one.related_to, at)
+        for head in self._over_at:
+            _outlive(head, learning)
 
     def relate(self, turns: Sequence[Turn], watches: Iterable[AnyWatch], at: int) -> list[Turn]:
         """Return the turns, openings with the incident of another rule that tells of them."""
@@ -60,20 +65,36 @@ class Relations:
                     self._heads[one.id] = one
             elif not one.is_open:
                 self._told_by.pop(one.id, None)
+                self._alone.discard(one.id)
                 if self._heads.pop(one.id, None) is not None:
                     self._over_at[one.id] = at
+                    _outlive(one.id, watches)
             related.append((change, one))
-        past = [head_id for head_id, over in self._over_at.items() if at - over >= GRACE_MS]
-        for head_id in past:
-            del self._over_at[head_id]
+        for head in [one for one, over in self._over_at.items() if at - over >= GRACE_MS]:
+            if not self._let_go(head, watches):
+                del self._over_at[head]
         return related
 
     def reason_to_wait(self, incident: Incident) -> str | None:
         """Return why nobody is told of an incident yet; None when they are to be."""
         head = incident.related_to
-        if head and (head in self._heads or head in self._over_at):
+        if head in self._heads or (head in self._over_at and incident.id not in self._alone):
             return f"the same cause as incident {head}"
         return None
+
+    def _let_go(self, head: str, watches: Iterable[AnyWatch]) -> bool:
+        """Find who goes on without a head that is over; return whether any does not."""
+        waits = False
+        for watch in watches:
+            if not isinstance(watch, LearnedWatch):
+                continue
+            for group, one in watch.open.items():
+                if one.related_to == head and one.id not in self._alone:
+                    if watch.goes_on(group):
+                        self._alone.add(one.id)
+                    else:
+                        waits = True
+        return waits
 
     def _head_of(self, incident: Incident) -> str:
         """Return the incident of another rule that tells of this one; empty for none."""
@@ -84,6 +105,13 @@ class Relations:
             if is_near and head.rule != incident.rule and (scope <= other or other <= scope):
                 return head.id
         return ""
+
+
+def _outlive(head: str, watches: Iterable[AnyWatch]) -> None:
+    """Let the rules know that an incident is over which told of others."""
+    for watch in watches:
+        if isinstance(watch, LearnedWatch):
+            watch.openings.outlive(head)
 
 
 def _put(incident: Incident, watches: Iterable[AnyWatch]) -> None:

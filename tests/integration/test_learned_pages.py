@@ -1,0 +1,77 @@
+"""How many people are woken: the model that ships, on a small audience, one fault at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from playwatch.core.deliveries import Action
+from playwatch.core.rules import Anomaly, Rule, Severity
+from tests.stage import FAILURES, START, Stage
+
+if TYPE_CHECKING:
+    from playwatch.core.incidents import Incident
+
+GROUPINGS = ((), ("country",), ("cdn",), ("country", "cdn"))
+VIEWS = {"DE": 90, "SE": 25, "BR": 4}
+"""A minute and CDN: the smallest groups need an hour for what the largest see in a minute."""
+WARM_UP = 240
+
+
+class Audience(Stage):
+    """Three countries on three CDNs report each minute what chance brings."""
+
+    def __init__(self, seed: int, **fields: object) -> None:
+        condition = Anomaly(3.0, GROUPINGS, Severity.CRITICAL, 20.0)
+        made = {"condition": condition, "flap_within_s": 300.0, **fields}
+        super().__init__(Rule("failures", FAILURES, **made))  # type: ignore[arg-type] # a rule's
+        self.dice = np.random.default_rng(seed)
+        self.at = START // 60_000 * 60_000 + 59_000
+        self.go_on(WARM_UP)
+        assert not self.pages()
+
+    def go_on(self, minutes: int, bad: dict[str, str] | None = None, times: float = 1.0) -> None:
+        """Let minutes pass, with many more failures where it is bad."""
+        for _ in range(minutes):
+            samples = []
+            for country, views in VIEWS.items():
+                for cdn in ("akamai", "fastly", "cloudfront"):
+                    where = {"country": country, "cdn": cdn}
+                    is_bad = bad is not None and bad.items() <= where.items()
+                    rate = 0.015 * (times if is_bad else 1.0)
+                    seen = int(self.dice.poisson(views))
+                    failed = int(self.dice.binomial(seen, rate))
+                    value = 100 * failed / max(seen, 1)
+                    samples.append((FAILURES, where, self.at, value, seen))
+            self.send_batch(samples)
+            self.wait(1)
+            self.sleep(10)
+            self.tick()
+            self.sleep(49)
+
+    def heads(self) -> list[Incident]:
+        return [one.incident for one in self.pages()]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("bad", [{}, {"cdn": "fastly"}, {"country": "SE"}])
+def test_one_fault_is_one_page_and_one_resolve(bad: dict[str, str], seed: int) -> None:
+    audience = Audience(seed)
+    audience.go_on(40, bad, times=20.0)
+    audience.go_on(120)
+
+    assert [dict(one.breakdowns) for one in audience.heads()] != []
+    assert len(audience.pages()) == 1
+    assert len(audience.pages(Action.RESOLVE)) == 1
+
+
+def test_the_views_hit_are_those_beyond_normal_however_long_it_lasts() -> None:
+    audience = Audience(1)
+    audience.go_on(30, {"cdn": "fastly"}, times=10.0)
+    audience.go_on(60)
+
+    (end,) = audience.pages(Action.RESOLVE)
+    expected = 30 * sum(VIEWS.values()) * 0.015 * 9
+    assert end.incident.affected_views == pytest.approx(expected, rel=0.25)
