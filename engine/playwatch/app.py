@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from playwatch.channels.guard import AddressGuard
+from playwatch.core.audit import AuditEntry
 from playwatch.errors import StoreError
 from playwatch.ingest.embedded import EmbeddedBroker
 from playwatch.ingest.mqtt import MqttSource
@@ -198,11 +199,36 @@ async def _web(
 
 async def _roster(settings: Settings, store: Store, *, is_dry_run: bool) -> tuple[Roster, Settings]:
     """Return the roster, and the settings with the channels that were added at run time."""
-    ring = KeyRing(None) if is_dry_run else KeyRing.open(settings.store.path)
+    ring = await _ring(settings, store, is_dry_run=is_dry_run)
     roster = Roster(store, ring, AddressGuard(settings.web.channel_hosts))
     whole = await roster.complete(settings)
     await roster.renew_keys(whole)
     return roster, whole
+
+
+async def _ring(settings: Settings, store: Store, *, is_dry_run: bool) -> KeyRing:
+    """Return the key ring; a dry run borrows it, with the channels and silences people made."""
+    path = settings.store.path
+    if not is_dry_run:
+        return KeyRing.open(path)
+    if not settings.store.path.exists():
+        return KeyRing(None)
+    try:
+        held = KeyRing.open(path).held
+        async with AsyncExitStack() as stack:
+            kept = await SqliteStore.open(path, read_only=True)
+            stack.push_async_callback(kept.close)
+            for channel in await kept.channels():
+                what = AuditEntry(
+                    channel.added_at, channel.added_by, "channel borrowed", channel.name
+                )
+                await store.put_channel(channel, what)
+            for silence in await kept.silences(0):
+                await store.add_silence(silence)
+    except StoreError as error:
+        log.warning("without the channels and silences made at run time: %s", error)
+        return KeyRing(None)
+    return KeyRing(None, held)
 
 
 async def _store(settings: Settings, clock: Clock, *, is_dry_run: bool) -> Store:

@@ -13,10 +13,12 @@ import aiohttp
 import pytest
 
 from playwatch.app import running
+from playwatch.cli.hands import channels_in
 from playwatch.config.load import load_config
 from playwatch.config.schema import MqttSettings
 from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery
+from playwatch.core.silences import Silence
 from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.errors import ListenError, StoreLockedError
@@ -96,8 +98,13 @@ def received(engine: Engine) -> float:
     return engine.telemetry.registry.get_sample_value(name, labels) or 0.0
 
 
-def sent_by(engine: Engine) -> float:
-    name, labels = "playwatch_notifications_total", {"channel": "on-call", "result": "sent"}
+def incidents_of(engine: Engine) -> float:
+    name, labels = "playwatch_incidents_opened_total", {"type": "threshold"}
+    return engine.telemetry.registry.get_sample_value(name, labels) or 0.0
+
+
+def sent_by(engine: Engine, channel: str = "on-call") -> float:
+    name, labels = "playwatch_notifications_total", {"channel": channel, "result": "sent"}
     return engine.telemetry.registry.get_sample_value(name, labels) or 0.0
 
 
@@ -301,6 +308,33 @@ async def test_a_dry_run_says_what_it_would_send_sends_nothing_and_stores_nothin
     trigger, resolve = capsys.readouterr().out.splitlines()
     assert trigger.startswith("would send trigger to on-call: critical playback-failures")
     assert resolve.startswith("would send resolve to on-call: critical playback-failures")
+
+
+@pytest.mark.parametrize("is_silenced", [False, True])
+async def test_a_dry_run_knows_the_channels_and_silences_that_people_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, is_silenced: bool
+) -> None:
+    clock = HandClock()
+    async with StandIn() as server:
+        settings = settings_in(tmp_path, url=server.url)
+        store = await SqliteStore.open(settings.store.path)
+        desk = channels_in(settings, store)
+        await desk.add({"name": "night", "service": "console"}, "ann")
+        if is_silenced:
+            until = clock.wall_ms() + 60_000
+            await store.add_silence(Silence("s", (), clock.wall_ms(), until, "ann"))
+        await store.close()
+        kept = settings.store.path.read_bytes()
+
+        async with ready(settings, clock, is_dry_run=True) as engine:
+            await send(engine, sample(9.0))
+            await soon(lambda: incidents_of(engine) == 1)
+            if not is_silenced:
+                await soon(lambda: sent_by(engine) + sent_by(engine, "night") == 2)
+        assert settings.store.path.read_bytes() == kept
+    told = ["would send trigger to night", "would send trigger to on-call"]
+    said = sorted(line.partition(":")[0] for line in capsys.readouterr().out.splitlines())
+    assert said == ([] if is_silenced else told)
 
 
 @pytest.mark.mosquitto
