@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import gmqtt
@@ -23,6 +24,7 @@ from tests.brokers import (
     read,
     running,
 )
+from tests.fakes import settle
 from tests.waiting import soon
 
 if TYPE_CHECKING:
@@ -68,13 +70,39 @@ async def test_bytes_that_are_not_mqtt_end_the_connection_with_that_reason() -> 
             await soon(lambda: "not MQTT" in source.trouble)
 
 
-async def test_what_is_used_of_the_librarys_inside_is_there() -> None:
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept one client and wait until it goes."""
+    try:
         await reader.read(1000)
         writer.write(ACCEPTED)
         await reader.read()
+    except ConnectionError:
+        pass
+    finally:
         writer.close()
 
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_whoever_is_stopped_while_connecting_leaves_nothing_to_complain_of(
+    turns: int,
+) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, facts: complaints.append(facts))
+    before = asyncio.all_tasks()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        settings = at_port(server.sockets[0].getsockname()[1], protocol="3.1.1")
+        publishing = asyncio.create_task(publish(settings, []))
+        await settle(turns)
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        await soon(lambda: asyncio.all_tasks() <= before)
+        await settle()
+    gc.collect()  # tasks complain when nobody asks for their result
+    assert complaints == []
+
+
+async def test_what_is_used_of_the_librarys_inside_is_there() -> None:
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         connection = Connection(Endpoint.of(at_port(port, protocol="3.1.1")), "engine")

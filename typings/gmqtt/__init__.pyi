@@ -1,12 +1,11 @@
 """What we use of gmqtt, which has no types of its own."""
 
-import asyncio
 import logging
 import ssl as _ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gmqtt.mqtt.package import Package
+from gmqtt.mqtt.connection import MQTTConnection
 
 class _Storage(Protocol):
     @property
@@ -16,17 +15,6 @@ class _Storage(Protocol):
     async def wait_empty(self) -> None: ...
     def clear(self) -> None: ...
     def get_all(self) -> list[tuple[int, bytes]]: ...
-
-class _Protocol(asyncio.StreamReaderProtocol):
-    _transport: asyncio.Transport
-    @property
-    def closed(self) -> asyncio.Future[None]: ...
-
-class _Connection:
-    _transport: asyncio.Transport
-    _protocol: _Protocol
-    _last_data_in: float
-    def put_package(self, pkg: Package) -> None: ...
 
 class MQTTConnectError(Exception):
     message: str
@@ -42,7 +30,10 @@ class Subscription:
     ) -> None: ...
 
 class Client:
-    _connection: _Connection | None
+    _connection: MQTTConnection | None
+    _connection_state: Any
+    _package_handler: Any
+    _logger: logging.Logger
     subscriptions: list[Subscription]
     reconnect_retries: int
     on_connect: Callable[[Client, int, int, dict[str, Any]], None]
@@ -60,8 +51,14 @@ class Client:
         topic_alias_maximum: int = 0,
     ) -> None: ...
     async def _create_connection(
-        self, host: str, port: int, ssl: _ssl.SSLContext | bool, clean_session: bool, keepalive: int
-    ) -> _Connection: ...
+        self,
+        host: str,
+        *,
+        port: int,
+        ssl: _ssl.SSLContext | bool,
+        clean_session: bool,
+        keepalive: int,
+    ) -> MQTTConnection: ...
     @property
     def is_connected(self) -> bool: ...
     def set_auth_credentials(self, username: str, password: str | None = None) -> None: ...

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gmqtt
+from gmqtt.mqtt.connection import MQTTConnection
 from gmqtt.mqtt.package import Package
+from gmqtt.mqtt.protocol import MQTTProtocol
 
 from playwatch.errors import BrokerError
 from playwatch.ingest.acknowledgements import Acknowledgements
@@ -24,6 +27,7 @@ from playwatch.ingest.joined import JoinedWrites
 from playwatch.ingest.packets import Packets, Published
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
 
     Receive = Callable[[Sequence[Published]], None]
@@ -58,11 +62,26 @@ class Client(gmqtt.Client):
         self.reader: Reader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
-    async def _create_connection(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - gmqtt's own
+    async def _create_connection(
+        self,
+        host: str,
+        *,
+        port: int,
+        ssl: ssl.SSLContext | bool,
+        clean_session: bool,
+        keepalive: int,
+    ) -> MQTTConnection:
         """Connect, and take over the transport before the first byte of either side."""
-        connection = await super()._create_connection(*args, **settings)
-        transport, protocol = connection._transport, connection._protocol  # noqa: SLF001 - see the module
-        loop = asyncio.get_running_loop()
+        handler, loop = self._package_handler, asyncio.get_running_loop()
+        made = partial(
+            _Protocol,
+            connection_state=self._connection_state,
+            id_generator=handler.id_generator,
+        )
+        transport, protocol = await loop.create_connection(made, host, port, ssl=ssl or None)
+        connection = MQTTConnection(
+            transport, protocol, clean_session, keepalive, handler, self._logger
+        )
         self.writer = asyncio.StreamWriter(transport, protocol, None, loop)
         joined = JoinedWrites(transport)
         connection._transport = protocol._transport = joined  # noqa: SLF001 - see the module
@@ -70,6 +89,26 @@ class Client(gmqtt.Client):
         self.reader = Reader(connection, transport, packets, self._receive)
         transport.set_protocol(self.reader)
         return connection
+
+
+class _Protocol(MQTTProtocol):
+    """gmqtt's protocol; it can be lost before it belongs to a connection.
+
+    That happens to whoever is stopped just when the broker has been reached.
+    """
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the connection, where there is one."""
+        if self._connection is None:
+            self.set_connection(_Nobody())
+        super().connection_lost(exc)
+
+
+class _Nobody:
+    """Stands for the connection that was never made."""
+
+    def put_package(self, _package: Package) -> None:
+        """Drop what cannot concern anybody."""
 
 
 class Reader(asyncio.Protocol):
