@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,11 @@ VIEWS = {"DE": 90, "SE": 25, "BR": 4}
 """A minute and CDN: the smallest groups need an hour for what the largest see in a minute."""
 WARM_UP = 240
 
+Fault = tuple[dict[str, str], float]
+"""Where failures are more, and how many times as many."""
+FASTLY: Fault = ({"cdn": "fastly"}, 15.0)
+SWEDEN: Fault = ({"country": "SE"}, 30.0)
+
 
 class Audience(Stage):
     """Three countries on three CDNs report each minute what chance brings."""
@@ -32,17 +38,16 @@ class Audience(Stage):
         self.go_on(WARM_UP)
         assert not self.pages()
 
-    def go_on(self, minutes: int, bad: dict[str, str] | None = None, times: float = 1.0) -> None:
-        """Let minutes pass, with many more failures where it is bad."""
+    def go_on(self, minutes: int, *faults: Fault) -> None:
+        """Let minutes pass, with many times the failures where something is wrong."""
         for _ in range(minutes):
             samples = []
             for country, views in VIEWS.items():
                 for cdn in ("akamai", "fastly", "cloudfront"):
                     where = {"country": country, "cdn": cdn}
-                    is_bad = bad is not None and bad.items() <= where.items()
-                    rate = 0.015 * (times if is_bad else 1.0)
+                    hit = [times for bad, times in faults if bad.items() <= where.items()]
                     seen = int(self.dice.poisson(views))
-                    failed = int(self.dice.binomial(seen, rate))
+                    failed = int(self.dice.binomial(seen, min(0.9, math.prod([0.015, *hit]))))
                     value = 100 * failed / max(seen, 1)
                     samples.append((FAILURES, where, self.at, value, seen))
             self.send_batch(samples)
@@ -59,7 +64,7 @@ class Audience(Stage):
 @pytest.mark.parametrize("bad", [{}, {"cdn": "fastly"}, {"country": "SE"}])
 def test_one_fault_is_one_page_and_one_resolve(bad: dict[str, str], seed: int) -> None:
     audience = Audience(seed)
-    audience.go_on(40, bad, times=20.0)
+    audience.go_on(40, (bad, 20.0))
     audience.go_on(120)
 
     assert [dict(one.breakdowns) for one in audience.heads()] != []
@@ -67,9 +72,49 @@ def test_one_fault_is_one_page_and_one_resolve(bad: dict[str, str], seed: int) -
     assert len(audience.pages(Action.RESOLVE)) == 1
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_second_fault_within_a_first_one_is_a_second_page(seed: int) -> None:
+    audience = Audience(seed)
+    audience.go_on(20, FASTLY)
+    (first,) = audience.heads()
+    audience.go_on(30, FASTLY, SWEDEN)
+    audience.go_on(60)
+
+    assert [cause.breakdowns for cause in first.causes] == [(("cdn", "fastly"),)]
+    assert [one.breakdowns for one in audience.heads() if one.id != first.id] == [
+        (("country", "SE"),)
+    ]
+    assert len(audience.pages(Action.RESOLVE)) == 2
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_two_faults_that_begin_together_are_two_pages_with_a_cause_each(seed: int) -> None:
+    audience = Audience(seed)
+    audience.go_on(30, FASTLY, SWEDEN)
+    audience.go_on(60)
+
+    named = [
+        {*one.breakdowns, *(pair for cause in one.causes for pair in cause.breakdowns)}
+        for one in audience.heads()
+    ]
+    assert len(named) == 2
+    assert {("country", "SE")} in named
+    assert any(("cdn", "fastly") in one for one in named)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_fault_that_widens_stays_one_page(seed: int) -> None:
+    audience = Audience(seed)
+    audience.go_on(10, ({"country": "DE", "cdn": "fastly"}, 15.0))
+    audience.go_on(30, FASTLY)
+    audience.go_on(60)
+
+    assert len(audience.pages()) == 1
+
+
 def test_the_views_hit_are_those_beyond_normal_however_long_it_lasts() -> None:
     audience = Audience(1)
-    audience.go_on(30, {"cdn": "fastly"}, times=10.0)
+    audience.go_on(30, ({"cdn": "fastly"}, 10.0))
     audience.go_on(60)
 
     (end,) = audience.pages(Action.RESOLVE)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MISSING: Final = -1
+_NO_VALUE: Final = -2
 LIMIT: Final = 16
 """Dimensions that are told apart; later ones are left out."""
 
@@ -63,6 +64,15 @@ class DimensionCodes:
     def columns(self) -> NDArray[np.int32]:
         """Return the codes, shape ``(series, dimensions)``; `MISSING` for none."""
         return self._columns[: self._count, : len(self.names)]
+
+    def holds(self, wanted: Mapping[str, str]) -> NDArray[np.bool_]:
+        """Return which series have these values; one that is not known has none of them."""
+        columns = self.columns()
+        inside = np.ones(len(columns), np.bool_)
+        for name, value in wanted.items():
+            number = self.names.index(name)
+            inside &= columns[:, number] == self._code_of[number].get(value, _NO_VALUE)
+        return inside
 
     def _number(self, name: str) -> int:
         if name in self.names:

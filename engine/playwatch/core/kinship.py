@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from playwatch.core.incidents import Cause
     from playwatch.core.lattice import Lattice
 
 SAME_CAUSE: Final = 0.5
@@ -76,3 +77,9 @@ def heads_of(
             claim(row)
             found[row] = row
     return found
+
+
+def is_same(one: Cause, other: Cause) -> bool:
+    """Return whether a cause is another one that has grown, or a part of it."""
+    pairs, others = set(one.breakdowns), set(other.breakdowns)
+    return pairs <= others or others <= pairs

@@ -18,7 +18,8 @@ from playwatch.core.attribution import causes_of, causes_of_failures
 from playwatch.core.casebook import Casebook
 from playwatch.core.groups import NO_GROUP
 from playwatch.core.incidents import Change
-from playwatch.core.kinship import heads_of
+from playwatch.core.kinship import SAME_CAUSE, heads_of, is_same
+from playwatch.core.leaves import shares
 from playwatch.core.metric_kinds import metric_class, worse_direction
 from playwatch.core.phases import Phase
 from playwatch.core.verdicts import Verdict
@@ -69,6 +70,8 @@ class Openings:
         self._head_of: dict[int, int] = {}
         self._hit_before: dict[int, float] = {}
         self._alone: set[int] = set()
+        self._told: dict[int, list[Cause]] = {}
+        self.apart: set[str] = set()
 
     def conclude(
         self, rule: Rule, condition: Anomaly, phases: LifecycleState, verdicts: VerdictBatch
@@ -86,6 +89,8 @@ class Openings:
             if one.group not in self.cases.open:
                 self._head_of.pop(one.group, None)
                 self._alone.discard(one.group)
+                self._told.pop(one.group, None)
+                self.apart.discard(turns[-1][1].id)
         return turns
 
     def past(self, turns: list[Turn]) -> NDArray[np.int32]:
@@ -144,6 +149,8 @@ class Openings:
         fresh = verdicts.group[is_fresh]
         is_bad = self._is_bad_now(fresh)
         head_of = self._heads_of(fresh[is_bad])
+        if self._counts_failures:
+            self._set_apart(head_of)
         waits = set(fresh[~is_bad].tolist())
         kin = self._count_kin()
         for group in fresh[is_bad].tolist():
@@ -156,6 +163,60 @@ class Openings:
         if not waits:
             return verdicts
         return held(verdicts, np.isin(verdicts.group, np.fromiter(waits, np.int32, len(waits))))
+
+    def _set_apart(self, head_of: dict[int, int]) -> None:
+        """Let a group of its own tell of a second cause within a wider one.
+
+        Parameters
+        ----------
+        head_of
+            Who tells of whom, of the groups that newly breach; changed in place.
+
+        Notes
+        -----
+        A cause that grows or shrinks is the same one. A second one is told of by a
+        group that breaches for it, be it new or one of those nobody was told of.
+        """
+        for head in {one for group, one in head_of.items() if one != group}:
+            found = self._causes(head)
+            is_open = head in self.cases.open
+            if not is_open:
+                self._told[head] = list(found[:1])
+            elif head not in self._told:
+                self._told[head] = list(self.cases.open[head].causes)
+            told = self._told[head]
+            kin = [group for group, one in head_of.items() if one == head != group]
+            if is_open:
+                kin += [group for group in self.cases.open if self._head(group) == head != group]
+                kin = [group for group in kin if group not in self._alone]
+            for cause in found if told else ():
+                if any(is_same(cause, one) for one in told):
+                    continue
+                group, followers = self._told_by(cause, head, kin)
+                if group is None:
+                    continue
+                told.append(cause)
+                if group in self.cases.open:
+                    self._alone.add(group)
+                    self.apart.add(self.cases.open[group].id)
+                else:
+                    head_of.update(dict.fromkeys(followers & head_of.keys(), group))
+
+    def _told_by(self, cause: Cause, head: int, kin: list[int]) -> tuple[int | None, set[int]]:
+        """Return which of some groups is to tell of a cause, and which have it."""
+        inside = self._groups.members(head)
+        inside &= self._groups.codes.holds(dict(cause.breakdowns))
+        excess = self._leaves.excess(len(inside), is_upward=bool(self._facts.is_upward[head]))
+        matrix = self._groups.groups_of(np.arange(len(inside), dtype=np.int32))
+        share = shares(matrix, excess, inside, len(self._groups))
+        having = [group for group in kin if share[group] >= SAME_CAUSE]
+        place = {*cause.breakdowns, *self._groups.breakdowns(head)}
+
+        def fits(group: int) -> tuple[bool, int, float]:
+            pairs = self._groups.breakdowns(group)
+            return place.issuperset(pairs), len(pairs), float(self._facts.impact[group])
+
+        return max(having, key=fits, default=None), set(having)
 
     def _is_bad_now(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which groups are worse than expected at the newest look.
@@ -205,19 +266,27 @@ class Openings:
             evidence=int(facts.evidence[group]),
             once_in_weeks=once_in_weeks(float(facts.rarity[group]), rule.window_s),
             hit=float(np.nan_to_num(facts.impact[group])),
-            causes=self._causes(group) if opens and self._head(group) == group else (),
+            causes=self._named(group) if opens and self._head(group) == group else (),
             related_to=head.id if opens and head is not None else "",
         )
         return anomaly_clerk(rule, condition, self._metric, self._installation, told)
 
+    def _named(self, group: int) -> tuple[Cause, ...]:
+        """Return the causes that an incident names: those that no other one tells of."""
+        told = self._told.get(group, ())
+        return tuple(one for one in self._causes(group) if one not in told[1:])
+
     def _causes(self, group: int) -> tuple[Cause, ...]:
         leaves = self._groups.members(group)
         if self._counts_failures:
-            recent, usual = self._leaves.parts(len(leaves))
+            recent, usual = (part / 100 for part in self._leaves.parts(len(leaves)))
+            if worse_direction(self._metric) is Direction.DOWN:
+                views = self._leaves.weights(len(leaves))
+                recent, usual = views - recent, views - usual
             found = causes_of_failures(
                 self._groups.codes,
-                recent / 100,
-                usual / 100,
+                recent,
+                usual,
                 leaves,
                 self._groups.breakdowns(group),
             )

@@ -70,6 +70,9 @@ class Relations:
                     self._over_at[one.id] = at
                     _outlive(one.id, watches)
             related.append((change, one))
+        if self._heads:
+            learning = (watch for watch in watches if isinstance(watch, LearnedWatch))
+            self._alone.update(*(watch.openings.apart for watch in learning))
         for head in [one for one, over in self._over_at.items() if at - over >= GRACE_MS]:
             if not self._let_go(head, watches):
                 del self._over_at[head]
@@ -78,7 +81,7 @@ class Relations:
     def reason_to_wait(self, incident: Incident) -> str | None:
         """Return why nobody is told of an incident yet; None when they are to be."""
         head = incident.related_to
-        if head in self._heads or (head in self._over_at and incident.id not in self._alone):
+        if incident.id not in self._alone and (head in self._heads or head in self._over_at):
             return f"the same cause as incident {head}"
         return None
 
