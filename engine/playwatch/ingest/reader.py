@@ -111,7 +111,7 @@ class _Nobody:
         """Drop what cannot concern anybody."""
 
 
-class Reader(asyncio.Protocol):
+class Reader(asyncio.BufferedProtocol):
     """Stands before gmqtt's protocol and keeps the messages back.
 
     Parameters
@@ -157,10 +157,15 @@ class Reader(asyncio.Protocol):
         """Count the broker as heard: it is not silent while nobody listens."""
         self._connection._last_data_in = self._loop.time()  # noqa: SLF001 - see the module
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next read belongs."""
+        del sizehint
+        return self._packets.room
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what one read brought."""
         try:
-            found = self._packets.feed(data)
+            found = self._packets.filled(nbytes)
         except BrokerError as error:
             self.fault = str(error)
             self._transport.abort()
