@@ -14,6 +14,11 @@ Row = tuple[int, int, float, int]
 rows = st.tuples(
     st.integers(0, 3), st.integers(0, 4), st.integers(0, 99).map(float), st.integers(0, 9)
 )
+any_order = st.lists(rows, min_size=1, max_size=8)
+in_order = any_order.map(lambda batch: sorted(batch, key=lambda row: (row[1], row[0])))
+of_one_time = st.tuples(any_order, st.integers(0, 4)).map(
+    lambda drawn: [(row[0], drawn[1], *row[2:]) for row in drawn[0]]
+)
 
 
 def table() -> SeriesTable:
@@ -55,11 +60,11 @@ def settle_slowly(newest: dict[int, Row], batch: list[Row]) -> tuple[list[Row], 
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.lists(rows, min_size=1, max_size=8), max_size=5))
-def test_fast_equals_slow(batches: list[list[Row]]) -> None:
+@given(st.lists(any_order | in_order | of_one_time, max_size=5), st.sampled_from([0, 24]))
+def test_fast_equals_slow(batches: list[list[Row]], few: int) -> None:
     series, newest = table(), dict[int, Row]()
     for batch in batches:
-        settled = settle(series, SampleBatch.of(*zip(*batch, strict=True)))
+        settled = settle(series, SampleBatch.of(*zip(*batch, strict=True)), few)
         counted, withdrawn = settle_slowly(newest, batch)
 
         assert columns(settled.counted) == counted
@@ -83,7 +88,7 @@ def _net(batches: list[list[Row]]) -> list[Row]:
     """Return what counts in the end."""
     series, left = table(), list[Row]()
     for batch in batches:
-        settled = settle(series, SampleBatch.of(*zip(*batch, strict=True)))
+        settled = settle(series, SampleBatch.of(*zip(*batch, strict=True)), few=0)
         for row in columns(settled.withdrawn):
             left.remove(row)
         left += columns(settled.counted)

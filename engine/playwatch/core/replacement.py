@@ -52,18 +52,14 @@ def settle(series: SeriesTable, batch: SampleBatch, few: int = FEW) -> Settled:
 
     Notes
     -----
-    O(n) while no series stands twice in the batch, which one write and one
-    read of a column find out; O(n log n) otherwise.
+    O(n) while no series stands twice in the batch, or its samples are in the
+    order of time, or all of one time; O(n log n) otherwise.
     """
     if len(batch) <= few and _settle_few(series, batch):
         return Settled(batch, _NONE)
     places = Places(batch.series)
-    if _have_each_once(series, places):
-        prior = places.of(series.newest_at)
-        is_newest = batch.at >= prior
-        counted = batch
-    else:
-        counted, prior, is_newest = _settle_repeated(series, batch)
+    counted, prior, is_newest = _counted(series, batch, places)
+    if counted is not batch:
         places = Places(counted.series)
     replaces = is_newest & (counted.at == prior)
     withdrawn = _standing(series, counted.series[replaces]) if replaces.any() else _NONE
@@ -78,13 +74,33 @@ def settle(series: SeriesTable, batch: SampleBatch, few: int = FEW) -> Settled:
     return Settled(counted, withdrawn)
 
 
-def _have_each_once(series: SeriesTable, places: Places) -> bool:
-    """Return whether no series stands twice."""
-    if places.are_rising:
-        return True
-    position = np.arange(len(places.rows), dtype=np.int32)
+def _counted(
+    series: SeriesTable, batch: SampleBatch, places: Places
+) -> tuple[SampleBatch, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the samples that count, the newest time before each, and which are newest."""
+    prior = places.of(series.newest_at)
+    is_newest = batch.at >= prior
+    if places.are_rising or _is_in_order(batch):
+        return batch, prior, is_newest
+    position = np.arange(len(batch), dtype=np.int32)
     series.stamp[places.index] = position
-    return bool((series.stamp.take(places.index) == position).all())
+    is_last = series.stamp.take(places.index) == position
+    if is_last.all():
+        return batch, prior, is_newest
+    if is_newest.all() and (batch.at == batch.at[0]).all():
+        return batch.take(is_last), prior[is_last], is_newest[is_last]
+    return _sorted_out(series, batch)
+
+
+def _is_in_order(batch: SampleBatch) -> bool:
+    """Return whether samples rise in time, and in series where they are of one time.
+
+    So do the messages of a collector one after the other. No sample replaces another then.
+    """
+    rows, at = batch.series, batch.at
+    is_next = (at[1:] == at[:-1]) & (rows[1:] > rows[:-1])
+    is_next |= at[1:] > at[:-1]
+    return bool(is_next.all())
 
 
 def _standing(series: SeriesTable, rows: NDArray[np.int32]) -> SampleBatch:
@@ -114,7 +130,7 @@ def _settle_few(series: SeriesTable, batch: SampleBatch) -> bool:
     return True
 
 
-def _settle_repeated(
+def _sorted_out(
     series: SeriesTable, batch: SampleBatch
 ) -> tuple[SampleBatch, NDArray[np.int64], NDArray[np.bool_]]:
     """Return the samples that count, the newest time before each, and which are newest.
