@@ -231,3 +231,63 @@ def test_it_says_the_same_as_the_native_format(
     native.decode(json.dumps(samples).encode(), plain.intake)
 
     assert seen == plain.seen(plain.intake.finish())
+
+
+MANY = [(FAILURES, {"title": f"t{number}"}) for number in range(30)]
+
+
+def test_keys_in_the_same_bytes_are_known_again_whatever_else_a_message_says() -> None:
+    reader = Reader()
+    for _ in range(3):  # read, met again, recognised
+        reader.read(encode(MANY, np.ones(30)))
+
+    seen = reader.seen(
+        reader.read(
+            encode(MANY, np.array([7.0]), key=np.array([29], np.uint32), at=NOW - 1, views=5)
+        )
+    )
+    assert seen == [(FAILURES, (("title", "t29"),), NOW - 1, 7.0, 5)]
+    numbered = encode(MANY, np.ones(30), source="edge", seq=1)
+    assert [len(reader.read(numbered).batch) for _ in range(2)] == [30, 0]
+    assert len(reader.series) == len(MANY)
+
+
+def test_keys_that_differ_at_their_end_are_other_keys() -> None:
+    reader = Reader()
+    others = [*MANY[:-1], (FAILURES, {"title": "t-other"})]
+    for _ in range(3):
+        for keys in (MANY, others, MANY[:-1], [*MANY, MANY[0]]):
+            seen = reader.seen(reader.read(encode(keys, np.ones(len(keys)))))
+            assert [dict(dimensions) for _, dimensions, *_ in seen] == [names for _, names in keys]
+
+
+def test_known_keys_may_announce_a_table() -> None:
+    reader = Reader()
+    for _ in range(3):
+        reader.read(encode(MANY, np.ones(30)))
+    reader.read(encode(MANY, np.ones(30), source="edge", table="t"))
+
+    about = encode(None, np.array([3.0]), source="edge", table="t")
+    assert reader.seen(reader.read(about))[0][1] == (("title", "t0"),)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 200), st.integers(0, 255), st.booleans())
+def test_a_reader_that_knows_the_keys_says_what_one_says_that_does_not(
+    place: int,
+    byte: int,
+    from_the_end: bool,  # noqa: FBT001 - drawn
+) -> None:
+    knows = Reader()
+    for _ in range(3):
+        knows.read(encode(MANY, np.ones(30), source="edge"))
+    noisy = bytearray(encode(MANY, np.ones(30), source="edge"))
+    noisy[-1 - place if from_the_end else place] = byte
+
+    fresh = Reader()
+    fresh.read(encode(MANY, np.ones(30), source="edge"))
+    found, expected = knows.read(bytes(noisy)), fresh.read(bytes(noisy))
+
+    assert knows.seen(found) == fresh.seen(expected)
+    assert found.rejections == expected.rejections
+    assert found.heard == expected.heard

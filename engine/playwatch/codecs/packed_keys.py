@@ -46,6 +46,8 @@ def rows_of(keys: bytes, intake: Intake) -> tuple[NDArray[np.int32], Faults]:
     """
     known = intake.spellings.find_column(_COLUMN, keys)
     if known is not None:
+        # Whoever writes them a second time will write them again.
+        intake.spellings.blocks.learn(keys, known)
         return known, {}
     raws = _listed(keys)
     rows = np.full(len(raws), REFUSED, np.int32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from playwatch.core.key_blocks import KeyBlocks
 from playwatch.core.refusals import Reason, Refused
 from playwatch.core.series import canonical_dimensions
 from playwatch.errors import SeriesLimitError
@@ -90,6 +91,11 @@ class Spellings:
     limit
         How many spellings are remembered.
 
+    Attributes
+    ----------
+    blocks
+        Whole lists of keys that came more than once.
+
     Notes
     -----
     `find` is two dict accesses. A spelling costs its bytes and one dict entry.
@@ -106,6 +112,7 @@ class Spellings:
         self._columns: dict[object, NDArray[np.int32]] = {}
         self._column_bytes = 0
         self._suggestions: dict[str, str] = {}
+        self.blocks = KeyBlocks()
 
     def find(self, metric: str, spelling: bytes) -> int | None:
         """Return the row of a spelling met before; None for a new one."""
