@@ -247,7 +247,7 @@ async def hanging() -> AsyncIterator[str]:
 def _syncs(folder: Path) -> int:
     """Return how often something was made durable on the slow disk since the start."""
     trace = folder / HELD_UP
-    return trace.read_text().count("(INJECTED)") if trace.exists() else 0
+    return trace.read_text().count("(DELAYED)") if trace.exists() else 0
 
 
 def _until_history_s(breaches: int) -> float:
