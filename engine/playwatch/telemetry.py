@@ -143,6 +143,9 @@ class Telemetry:
             registry=registry,
         )
         self.series = Gauge("playwatch_series", "Series in memory.", registry=registry)
+        self.series_given_up = Counter(
+            "playwatch_series_given_up_total", "Series silent for days.", registry=registry
+        )
         self.evaluation = Histogram(
             "playwatch_evaluation_duration_seconds",
             "Time to decode and evaluate what one read brought.",
@@ -275,13 +278,8 @@ class Telemetry:
         about = "What the log ahead of the store's file holds."
         family = partial(GaugeMetricFamily, "playwatch_store_log_bytes", about, labels=[])
         self._ask(family, lambda: [([], size())])
-        counted = partial(
-            CounterMetricFamily,
-            "playwatch_store_log_copies",
-            "Attempts to empty that log: beside commits, with commits waiting,"
-            " held up by a reader, failed.",
-            labels=["how"],
-        )
+        name, about = "playwatch_store_log_copies", "Attempts to empty that log, by how they went."
+        counted = partial(CounterMetricFamily, name, about, labels=["how"])
         self._ask(counted, lambda: (([how], count) for how, count in attempts()))
 
     def _ask(self, family: _Family, values: _Values) -> None:

@@ -262,7 +262,7 @@ class Works:
         history = History.open(store.history_path)
         self._stack.callback(history.close)
         keeper = HistoryKeeper(history, evaluator, readings, self._clock, store.retention.history)
-        evaluator.keep = keeper.count
+        evaluator.keep, evaluator.departing.forget = keeper.count, keeper.forget
         return keeper
 
     def _open_one(self, one: ChannelSettings) -> Channel:

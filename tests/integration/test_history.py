@@ -183,6 +183,25 @@ class Site:
         )
 
 
+async def test_what_comes_in_a_row_that_was_given_up_is_kept_as_its_new_series(
+    history: History,
+) -> None:
+    site = Site(history)
+    at, row = site.clock.wall_ms(), np.zeros(1, np.intp)
+    site.send(FAILURES, "SE", (at, 2.0, 100))
+    await site.keeper.flush()
+    site.pipeline.lookout.forget(row)
+    site.pipeline.series.give_up(row)
+    site.keeper.forget(row)
+    site.send(FAILURES, "NO", (at, 3.0, 100))
+    await site.keeper.flush()
+
+    minute = at // MINUTE_MS
+    assert len(site.pipeline.series) == 1
+    assert site.read(FAILURES, "SE", Merge.MEAN) == [(minute, 2.0, 100)]
+    assert site.read(FAILURES, "NO", Merge.MEAN) == [(minute, 3.0, 100)]
+
+
 async def test_samples_become_one_value_a_minute(history: History) -> None:
     site = Site(history)
     at = site.clock.wall_ms()

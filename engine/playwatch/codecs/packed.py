@@ -49,7 +49,7 @@ from playwatch.codecs import packed_keys
 from playwatch.codecs.fields import Seq, Source, Views  # noqa: TC001 - msgspec reads them
 from playwatch.codecs.packed_keys import UNREADABLE, Faults
 from playwatch.core.intake import REFUSED
-from playwatch.core.key_tables import reason_of
+from playwatch.core.key_tables import GIVEN_UP, reason_of
 from playwatch.core.refusals import Reason, Refused
 
 if TYPE_CHECKING:
@@ -183,6 +183,9 @@ def _decode(message: _Message, known: NDArray[np.int32] | None, intake: Intake) 
         return
     rows = _picked(table, which, n)
     if rows.min(initial=0) < 0:
+        if message.table is not None and (rows == GIVEN_UP).any():
+            table, more = _revived(rows, which, _table_of(message), intake)
+            rows, faults = _picked(table, which, n), faults | more
         rows = _without_refused(rows, which, faults, intake)
     if isinstance(weights, np.ndarray):
         is_odd = (weights < 0) | (weights > MAX_VIEWS)
@@ -217,6 +220,22 @@ def _rows(message: _Message, intake: Intake) -> tuple[NDArray[np.int32], Faults]
         detail = f"table {name!r} of {source!r}: announce its keys, retained and each minute"
         raise Refused(Reason.UNKNOWN_TABLE, detail)
     return table.rows, {}
+
+
+def _revived(
+    rows: NDArray[np.int32],
+    which: NDArray[np.uint32] | None,
+    named: tuple[str, str],
+    intake: Intake,
+) -> tuple[NDArray[np.int32], Faults]:
+    """Return a table's rows once the keys of a message have one again."""
+    is_given_up = rows == GIVEN_UP
+    numbers = np.flatnonzero(is_given_up) if which is None else np.unique(which[is_given_up])
+    table = intake.tables.find(*named)
+    if table is None:
+        detail = f"table {named[1]!r} of {named[0]!r} is gone"
+        raise Refused(Reason.UNKNOWN_TABLE, detail)
+    return packed_keys.revive(table, named, numbers.tolist(), intake)
 
 
 def _announced(

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 from msgspec import Raw, Struct, msgpack
+from numpy.typing import NDArray
 
 from playwatch.core.intake import REFUSED
-from playwatch.core.key_tables import code_of
+from playwatch.core.key_tables import GIVEN_UP, code_of
 from playwatch.core.refusals import Reason, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
     from playwatch.core.intake import Intake
     from playwatch.core.key_tables import KeyTable
@@ -24,6 +23,7 @@ MAX_KEYS: Final = 100_000
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _COLUMN: Final = "packed keys"
 
+Rows = NDArray[np.int32]
 Faults = dict[int, Refused]
 
 
@@ -76,15 +76,40 @@ def learn(source: str, name: str, keys: bytes, intake: Intake) -> tuple[KeyTable
         if not known.has_refused:
             return known, {}
         rows = known.rows.copy()
-        asked = np.flatnonzero(rows < 0).tolist()
+        asked = np.flatnonzero((rows < 0) & (rows != GIVEN_UP)).tolist()
         faults = _fill(rows, _listed(keys), asked, intake)
+        given_up = known.given_up
     else:
+        given_up = {}
         raws = _listed(keys)
         rows = np.full(len(raws), REFUSED, np.int32)
         faults = _fill(rows, raws, range(len(raws)), intake)
     for number, refused in faults.items():
         rows[number] = code_of(refused.reason)
-    return intake.tables.learn(source, name, rows, mark), faults
+    return intake.tables.learn(source, name, rows, mark, given_up), faults
+
+
+def revive(
+    table: KeyTable, named: tuple[str, str], numbers: Iterable[int], intake: Intake
+) -> tuple[Rows, Faults]:
+    """Make rows for keys of a table whose rows were given up.
+
+    Returns
+    -------
+    (keys,) array of int32
+        The rows of the whole table, as it is from now on.
+    dict of int to Refused
+        What is wrong with those that have none.
+    """
+    rows, given_up = table.rows.copy(), dict(table.given_up)
+    faults: Faults = {}
+    for number in numbers:
+        try:
+            rows[number] = intake.spellings.intern(*given_up[number])
+            del given_up[number]
+        except Refused as refused:
+            faults[number] = refused
+    return intake.tables.learn(*named, rows, table.mark, given_up).rows, faults
 
 
 def _listed(keys: bytes) -> list[Raw]:

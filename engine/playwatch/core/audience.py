@@ -98,6 +98,12 @@ class LatestWindows:
     def withdraw(self, group: NDArray[np.int32], batch: SampleBatch) -> None:
         """Do nothing: a newer sample takes the place of the old one anyway."""
 
+    def holds(self, series: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which series still count."""
+        is_here = series < len(self.series_at)
+        is_here[is_here] = self.series_at[series[is_here]] != NEVER
+        return is_here
+
     def forget(self, monotonic_ms: int) -> None:
         """Drop every series that has been silent for longer than the window."""
         if monotonic_ms < self._forget_at_ms:

@@ -81,6 +81,7 @@ class Dispatch:
         self._start: NDArray[np.int32] = np.zeros(0, np.int32)
         self._group: NDArray[np.int32] = np.zeros(0, np.int32)
         self._used = 0
+        self._left: dict[int, list[int]] = defaultdict(list)
         self._wanted_by: list[tuple[int, ...]] = []
         self._kinds: dict[tuple[int, ...], int] = {}
 
@@ -96,6 +97,16 @@ class Dispatch:
             number: part.part() if isinstance(part, Few) else part
             for number, part in self.share(batch)
         }
+
+    def forget(self, rows: NDArray[np.intp]) -> None:
+        """Forget who wanted series whose rows others may take."""
+        rows = rows[rows < len(self._kind)]
+        known = rows[self._kind[rows] != _UNKNOWN]
+        starts = zip(self._kind[known].tolist(), self._start[known].tolist(), strict=True)
+        for kind, start in starts:
+            if wanted_by := self._wanted_by[kind]:
+                self._left[len(wanted_by)].append(start)
+        self._kind[known] = _UNKNOWN
 
     def _share_few(self, batch: SampleBatch) -> dict[int, Few]:
         rows = batch.series.tolist()
@@ -171,12 +182,14 @@ class Dispatch:
         kind = self._kinds.setdefault(tuple(numbers), len(self._wanted_by))
         if kind == len(self._wanted_by):
             self._wanted_by.append(tuple(numbers))
-        end = self._used + len(groups)
+        left = self._left[len(groups)]
+        start = left.pop() if left else self._used
+        end = start + len(groups)
         if end > len(self._group):
             self._group = grown(self._group, max(end, 5 * len(self._group) // 4, 256), NO_GROUP)
-        self._group[self._used : end] = groups
-        self._kind[row], self._start[row] = kind, self._used
-        self._used = end
+        self._group[start:end] = groups
+        self._kind[row], self._start[row] = kind, start
+        self._used = max(self._used, end)
 
 
 class _Lists:

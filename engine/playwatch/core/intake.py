@@ -106,6 +106,12 @@ class Intake:
         self._old: set[int] = set()
         self._sequences.take_gaps()
 
+    def forget(self, is_given_up: NDArray[np.bool_]) -> None:
+        """Forget how series are written whose rows are given up, a mask by row."""
+        for spellings in self._spellings.values():
+            spellings.forget(is_given_up)
+        self.tables.forget(is_given_up, self._series)
+
     def message(self, topic: str, codec: str) -> None:
         """Start a message: what follows came on this topic, in this format."""
         place = self._in_parts + len(self._rows)

@@ -77,3 +77,14 @@ class KeyBlocks:
         self._bytes += size
         if len(blocks) > MOST_ALIKE:
             self._bytes -= len(blocks.pop().spelling)
+
+    def forget(self, is_given_up: NDArray[np.bool_]) -> None:
+        """Forget blocks with a key whose row is given up, a mask by row; 2 ns a key."""
+        for head, blocks in list(self._alike.items()):
+            kept = [one for one in blocks if not (is_given_up[one.rows] & (one.rows >= 0)).any()]
+            self._bytes -= sum(len(one.spelling) for one in blocks)
+            self._bytes += sum(len(one.spelling) for one in kept)
+            if kept:
+                self._alike[head] = kept
+            else:
+                del self._alike[head]

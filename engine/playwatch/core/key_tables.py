@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,10 +11,19 @@ import numpy as np
 from playwatch.core.refusals import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from playwatch.core.series import SeriesTable
+
+    Series = tuple[int, bytes]
 
 MAX_TABLES: Final = 1024
 MAX_KEYS: Final = 4_000_000
+
+GIVEN_UP: Final = np.iinfo(np.int32).min
+"""Stands for a key whose series was silent for so long that its row was given up."""
 
 _REASONS: Final = tuple(Reason)
 _FIRST_CODE: Final = -2
@@ -44,11 +53,14 @@ class KeyTable:
         True when there is such a key.
     mark
         Tells the announcement apart from others; None after a restart.
+    given_up
+        Metric and canonical dimensions of each key that is `GIVEN_UP`, by its number.
     """
 
     rows: NDArray[np.int32]
     has_refused: bool
     mark: object = None
+    given_up: Mapping[int, Series] = field(default_factory=dict)
 
 
 class KeyTables:
@@ -79,10 +91,18 @@ class KeyTables:
             self._tables.move_to_end((source, name))
         return table
 
-    def learn(self, source: str, name: str, rows: NDArray[np.int32], mark: object) -> KeyTable:
+    def learn(
+        self,
+        source: str,
+        name: str,
+        rows: NDArray[np.int32],
+        mark: object,
+        given_up: Mapping[int, Series] | None = None,
+    ) -> KeyTable:
         """Keep a table, instead of an earlier one of that name."""
         rows.setflags(write=False)
-        table = KeyTable(rows, bool(rows.size and int(rows.min()) < 0), mark)
+        has_refused = bool(((rows < 0) & (rows != GIVEN_UP)).any())
+        table = KeyTable(rows, has_refused, mark, given_up or {})
         before = self._tables.pop((source, name), None)
         self._keys += len(rows) - (0 if before is None else len(before.rows))
         self._tables[source, name] = table
@@ -92,6 +112,37 @@ class KeyTables:
             _, forgotten = self._tables.popitem(last=False)
             self._keys -= len(forgotten.rows)
         return table
+
+    def forget(self, is_given_up: NDArray[np.bool_], series: SeriesTable) -> None:
+        """Keep the names of keys whose rows are given up, instead of the rows.
+
+        Parameters
+        ----------
+        is_given_up
+            By row of the table of series, which still has their names.
+
+        Notes
+        -----
+        2 ns a key.
+        """
+        for named, table in self._tables.items():
+            mine = np.flatnonzero(is_given_up[np.maximum(table.rows, 0)] & (table.rows >= 0))
+            if not len(mine):
+                continue
+            before, rows, names = table.rows, table.rows.copy(), dict(table.given_up)
+            for number, row in zip(mine.tolist(), before[mine].tolist(), strict=True):
+                names[number] = int(series.metric[row]), series.canonical(row)
+            rows[mine] = GIVEN_UP
+            rows.setflags(write=False)
+            self._tables[named] = replace(table, rows=rows, given_up=names)
+
+    def given_up(self) -> list[tuple[int, Series]]:
+        """Return what the keys that are `GIVEN_UP` stand for, by their place in `state`."""
+        found, start = [], 0
+        for table in self._tables.values():
+            found += [(start + number, one) for number, one in table.given_up.items()]
+            start += len(table.rows)
+        return found
 
     def state(self) -> tuple[list[tuple[str, str, int]], NDArray[np.int32]]:
         """Return each source, name and number of keys, and the rows of all, in that order."""

@@ -229,6 +229,16 @@ class Lattice:
             leaves = self._leaf_of[rows]
         return leaves
 
+    def holds(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which series rows are leaves."""
+        is_here = rows < len(self._leaf_of)
+        is_here[is_here] = self._leaf_of[rows[is_here]] >= 0
+        return is_here
+
+    def forget(self, rows: NDArray[np.intp]) -> None:
+        """Forget which series stood in rows that are no leaves, for others take them."""
+        self._leaf_of[rows[rows < len(self._leaf_of)]] = _UNKNOWN
+
     def groups_of(self, leaves: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the groups of some leaves, shape ``(n, groupings)``; `NO_GROUP` for none."""
         return self._groups_of[leaves]

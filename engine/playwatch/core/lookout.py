@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from playwatch.core.audience import LatestWindows
 from playwatch.core.dispatch import Dispatch, Part
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.replacement import by_metric
@@ -13,6 +17,8 @@ from playwatch.core.watches import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from playwatch.core.casebook import Turn
     from playwatch.core.replacement import Settled
@@ -61,6 +67,22 @@ class Lookout:
         if self._learning:
             turns += self._keep(settled, now.monotonic_ms)
         return turns, late
+
+    def holds(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return of which series some rule still keeps something."""
+        held = np.zeros(len(rows), np.bool_)
+        for watch in self.judging:
+            if isinstance(watch.windows, LatestWindows):
+                held |= watch.windows.holds(rows)
+        for learned in chain.from_iterable(self._learning.values()):
+            held |= learned.groups.holds(rows)
+        return held
+
+    def forget(self, rows: NDArray[np.intp]) -> None:
+        """Forget series that no rule holds, so that others may take their rows."""
+        self._dispatch.forget(rows)
+        for learned in chain.from_iterable(self._learning.values()):
+            learned.groups.forget(rows)
 
     def _judge(self, settled: Settled, monotonic_ms: int) -> tuple[list[Turn], int]:
         withdrawn = self._dispatch.columns(settled.withdrawn) if len(settled.withdrawn) else {}

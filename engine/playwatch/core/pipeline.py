@@ -117,7 +117,7 @@ class Pipeline:
     @property
     def thresholds(self) -> list[Watch]:
         """The rules at work whose bounds are written down."""
-        return self._lookout.judging
+        return self.lookout.judging
 
     @property
     def withheld(self) -> frozenset[str]:
@@ -130,7 +130,7 @@ class Pipeline:
         if not len(batch):
             return Step()
         settled = self.settled = settle(self.series, batch, self._few)
-        turns, late = self._lookout.take(settled, now)
+        turns, late = self.lookout.take(settled, now)
         return self._step(turns, now.at, late, releases=False)
 
     def tick(self, now: Instant) -> Step:
@@ -259,7 +259,7 @@ class Pipeline:
 
     def _watch(self, watches: list[AnyWatch]) -> None:
         self.watches = watches
-        self._lookout = Lookout(self.series, watches, few=self._few)
+        self.lookout = Lookout(self.series, watches, few=self._few)
         self._pooled = pooled(watches)
         self._shared: list[int] = []
         self._paging_again = {watch.rule.name for watch in watches if watch.rule.repage_on_rise}

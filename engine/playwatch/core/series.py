@@ -23,6 +23,8 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 NEVER: Final = np.iinfo(np.int64).min
 """The time before every time: a row that has no sample yet."""
+FREE: Final = -1
+"""The metric of a row that was given up and waits for a new series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,14 @@ class SeriesTable:
     Attributes
     ----------
     metric
-        Dense metric id by row, shape ``(capacity,)``, int32.
+        Dense metric id by row, shape ``(capacity,)``, int32; `FREE` where no series is.
     newest_at, newest_value, newest_views
         The newest accepted sample by row; ``newest_at`` is `NEVER` before the
         first one. Rows at ``len(self)`` and beyond are unused.
     stamp
         Scratch by row: finds a series that stands twice in a batch.
+    heard_since, heard_until
+        From when on the stream was heard without an outage, and until when.
 
     Notes
     -----
@@ -90,6 +94,8 @@ class SeriesTable:
         self._rows: list[dict[bytes, int]] = []
         self._names: list[bytes] = []
         self._widest: dict[int, str] = {}
+        self._free: list[int] = []
+        self.heard_since = self.heard_until = NEVER
         self.metric: NDArray[np.int32] = np.zeros(0, np.int32)
         self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest_value: NDArray[np.float64] = np.zeros(0)
@@ -97,8 +103,13 @@ class SeriesTable:
         self.stamp: NDArray[np.int32] = np.zeros(0, np.int32)
 
     def __len__(self) -> int:
-        """Return how many series there are."""
+        """Return how many rows there are, free ones too."""
         return len(self._names)
+
+    @property
+    def live(self) -> int:
+        """How many series there are."""
+        return len(self._names) - len(self._free)
 
     def intern(self, metric: int, canonical: bytes) -> int:
         """Return the row of a series, making one for a new series.
@@ -123,9 +134,30 @@ class SeriesTable:
         if row is None:
             if len(rows) >= self._limit:
                 raise SeriesLimitError(str(metric), self._limit, self._widest_dimension(metric))
-            row = self._append(metric, canonical)
+            row = (
+                self._move_in(metric, canonical) if self._free else self._append(metric, canonical)
+            )
             rows[canonical] = row
         return row
+
+    def give_up(self, rows: NDArray[np.intp]) -> None:
+        """Let new series have the rows of some that nothing refers to any more.
+
+        Notes
+        -----
+        1 µs a row. Whatever remembers rows has forgotten these before: `Intake.forget`
+        and `Lookout.forget` ask everyone.
+        """
+        for row, metric in zip(rows.tolist(), self.metric[rows].tolist(), strict=True):
+            del self._rows[metric][self._names[row]]
+            self._names[row] = b""
+            self._widest.pop(metric, None)
+        self.metric[rows] = FREE
+        self.newest_at[rows] = NEVER
+        self.newest_value[rows] = np.nan
+        self.newest_views[rows] = 0
+        # The lowest come first, so that series that arrive together lie in a row.
+        self._free = sorted({*self._free, *rows.tolist()}, reverse=True)
 
     def dimensions(self, row: int) -> tuple[tuple[str, str], ...]:
         """Return the dimensions of a row, sorted by name."""
@@ -139,6 +171,12 @@ class SeriesTable:
         """Return the canonical spellings of some rows' dimensions."""
         names = self._names
         return [names[row] for row in rows]
+
+    def _move_in(self, metric: int, canonical: bytes) -> int:
+        row = self._free.pop()
+        self._names[row] = canonical
+        self.metric[row] = metric
+        return row
 
     def _append(self, metric: int, canonical: bytes) -> int:
         row = len(self._names)

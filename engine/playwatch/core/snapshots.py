@@ -23,9 +23,14 @@ from playwatch.core.learned import LearnedWatch
 from playwatch.core.learned_snapshots import copy_learned, restore_learned
 from playwatch.core.lifecycle import LifecycleState
 from playwatch.core.series import NEVER
+from playwatch.core.series_snapshots import (
+    copy_series,
+    copy_tables,
+    restore_series,
+    restore_tables,
+)
 from playwatch.core.watches import Watch
 from playwatch.core.windows import EventClocks
-from playwatch.errors import SeriesLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +42,8 @@ if TYPE_CHECKING:
     from playwatch.core.pipeline import Pipeline
     from playwatch.core.samples import Instant
     from playwatch.core.sequences import SequenceTracker
-    from playwatch.core.series import SeriesTable
 
 VERSION: Final = 1
-
-_SERIES: Final = ("metric", "newest_at", "newest_value", "newest_views")
 
 Part = tuple[dict[str, Any], dict[str, "NDArray[Any]"]]
 """What an archive holds: plain facts, and columns by name."""
@@ -59,11 +61,10 @@ def copy_state(
     -----
     O(groups + series), at memory speed: about 45 MB for 100,000 groups.
     """
-    parts = {"series": _copy_series(pipeline.series, catalogue)}
+    parts = {"series": copy_series(pipeline.series, catalogue)}
     parts["sequences"] = ({"version": VERSION, "sources": sequences.state()}, {})
     if tables:
-        sizes, keys = tables.state()
-        parts["tables"] = ({"version": VERSION, "tables": sizes}, {"rows": keys})
+        parts["tables"] = copy_tables(tables, catalogue)
     for watch in pipeline.watches:
         copied = copy_learned(watch) if isinstance(watch, LearnedWatch) else _copy_watch(watch)
         parts[f"rule/{watch.rule.name}"] = copied
@@ -110,13 +111,13 @@ def restore(
     rows = np.zeros(0, np.int32)
     if "series" in parts:
         with _refusing("series", refused):
-            rows = _restore_series(parts["series"], pipeline.series, catalogue, refused)
+            rows = restore_series(parts["series"], pipeline.series, catalogue, refused)
     if "sequences" in parts:
         with _refusing("sequences", refused):
             sequences.restore(parts["sequences"][0]["sources"])
     if "tables" in parts and tables is not None:
         with _refusing("tables", refused):
-            tables.restore(parts["tables"][0]["tables"], parts["tables"][1]["rows"], rows)
+            restore_tables(parts["tables"], tables, rows, pipeline.series, catalogue)
     known_until = int(pipeline.series.newest_at.max(initial=NEVER))
     away_ms = max(0, now.at - taken_at)
     for watch in pipeline.watches:
@@ -150,42 +151,6 @@ def _unpack(body: bytes) -> Part:
         message = f"snapshot version {facts.get('version')}, this is {VERSION}"
         raise ValueError(message)
     return facts, columns
-
-
-def _copy_series(series: SeriesTable, catalogue: Catalogue) -> Part:
-    count = len(series)
-    facts = {"version": VERSION, "count": count, "metrics": [metric.key for metric in catalogue]}
-    columns = {name: getattr(series, name)[:count].copy() for name in _SERIES}
-    # No canonical name holds a line end: control characters are refused on arrival.
-    names = b"\n".join(series.canonical(row) for row in range(count))
-    return facts, {**columns, "names": np.frombuffer(names, np.uint8)}
-
-
-def _restore_series(
-    part: Part, series: SeriesTable, catalogue: Catalogue, refused: list[str]
-) -> NDArray[np.int32]:
-    """Intern the series of a snapshot; return the row that each one has now, -1 for none."""
-    facts, columns = part
-    names = columns["names"].tobytes().split(b"\n")[: facts["count"]]
-    numbers = [catalogue.id_of(key) for key in facts["metrics"]]
-    rows = np.full(len(names), -1, np.int32)
-    over_limit: dict[str, int] = {}
-    for old, (name, metric) in enumerate(zip(names, columns["metric"].tolist(), strict=True)):
-        number = numbers[metric]
-        if number is None:
-            continue
-        try:
-            rows[old] = series.intern(number, name)
-        except SeriesLimitError:
-            key = catalogue[number].key
-            over_limit[key] = over_limit.get(key, 0) + 1
-    refused += [
-        f"series: {count} of {key} are beyond the limit" for key, count in over_limit.items()
-    ]
-    is_known = rows >= 0
-    for column in _SERIES[1:]:
-        getattr(series, column)[rows[is_known]] = columns[column][is_known]
-    return rows
 
 
 def _copy_watch(watch: Watch) -> Part:

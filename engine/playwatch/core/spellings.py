@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from playwatch.core.key_blocks import KeyBlocks
 from playwatch.core.refusals import Reason, Refused
 from playwatch.core.series import canonical_dimensions
@@ -18,7 +20,6 @@ from playwatch.errors import SeriesLimitError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from playwatch.core.metrics import Catalogue
@@ -156,13 +157,44 @@ class Spellings:
         if number is None:
             raise Refused(Reason.UNKNOWN_METRIC, self._unknown(metric))
         try:
-            return self._series.intern(number, canonical_dimensions(clean_dimensions(dimensions)))
-        except SeriesLimitError as error:
-            key = self._catalogue[number].key
-            detail = f"{key}: limit of {error.limit} series; {error.dimension!r} has most values"
-            raise Refused(Reason.SERIES_LIMIT, detail) from None
+            canonical = canonical_dimensions(clean_dimensions(dimensions))
         except ValueError as error:
             raise Refused(Reason.BAD_DIMENSION, str(error)) from None
+        return self.intern(number, canonical)
+
+    def intern(self, metric: int, canonical: bytes) -> int:
+        """Return the row of a series by its canonical dimensions.
+
+        Raises
+        ------
+        Refused
+            ``series_limit``.
+        """
+        try:
+            return self._series.intern(metric, canonical)
+        except SeriesLimitError as error:
+            key = self._catalogue[metric].key
+            detail = f"{key}: limit of {error.limit} series; {error.dimension!r} has most values"
+            raise Refused(Reason.SERIES_LIMIT, detail) from None
+
+    def forget(self, is_given_up: NDArray[np.bool_]) -> None:
+        """Forget how series were written whose rows are given up.
+
+        Notes
+        -----
+        60 ns a spelling, 2 ns a row of a column.
+        """
+        gone = set(np.flatnonzero(is_given_up).tolist())
+        for metric, rows in self._tables.items():
+            self._tables[metric] = {
+                spelling: row for spelling, row in rows.items() if row not in gone
+            }
+        self._count = sum(map(len, self._tables.values()))
+        for mark, column in list(self._columns.items()):
+            if (is_given_up[column] & (column >= 0)).any():
+                del self._columns[mark]
+                self._column_bytes -= column.nbytes
+        self.blocks.forget(is_given_up)
 
     def find_column(self, metric: str, spelling: bytes) -> NDArray[np.int32] | None:
         """Return the rows of a whole column of dimensions met before, or None."""

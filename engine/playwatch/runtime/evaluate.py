@@ -34,6 +34,7 @@ from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 from playwatch.runtime.commits import Commits
 from playwatch.runtime.counting import count_read
+from playwatch.runtime.departing import Departing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
@@ -115,6 +116,7 @@ class Evaluator:
         self._extra_parts = extra_parts
         self.keep: Callable[[Settled], None] = lambda _: None
         """Called with the samples that each read counted."""
+        self.departing = Departing(telemetry)
         self._turn = asyncio.Lock()
         self._commits = Commits(store, clock, self._conclude)
 
@@ -225,6 +227,7 @@ class Evaluator:
                 if self._recorder is not None:
                     self._recorder.tick(now)
                 self._commits.put(self._pipeline.tick(now))
+                self.departing.look(self._pipeline, self._intake, now.monotonic_ms)
 
     async def keep_snapshots(self) -> None:
         """Save the state of the pipeline each half minute, until cancelled."""
@@ -265,7 +268,7 @@ class Evaluator:
         if arrivals.since_ms is not None:
             self._telemetry.evaluation_lag.observe((judged_ms - arrivals.since_ms) / 1000)
         count_read(self._telemetry, intaken, step, now)
-        self._telemetry.series.set(len(self._pipeline.series))
+        self._telemetry.series.set(self._pipeline.series.live)
         if intaken.rejected:
             self._refusals.note(intaken, now)
         if (settled := self._pipeline.settled) is not None:

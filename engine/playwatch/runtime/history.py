@@ -84,11 +84,16 @@ class HistoryKeeper:
         self._minutes = Minutes()
         self._ids: NDArray[np.int32] = np.zeros(0, np.int32)
         self._groups: dict[tuple[str, bytes], int] = {}
+        self._given_up: list[NDArray[np.intp]] = []
         self._fails = False
 
     def count(self, settled: Settled) -> None:
         """Take over what a batch counted."""
         self._minutes.count(settled, self._engine.pipeline.series, self._engine.catalogue)
+
+    def forget(self, rows: NDArray[np.intp]) -> None:
+        """Forget the ids of series whose rows others may take; O(1)."""
+        self._given_up.append(rows)
 
     async def run(self) -> None:
         """Write down each minute until cancelled."""
@@ -141,6 +146,9 @@ class HistoryKeeper:
 
     def _learn(self, rows: NDArray[np.int32], series: SeriesTable) -> None:
         """Look up the ids of series that were never written by this process."""
+        while self._given_up:  # another thread adds to it
+            gone = self._given_up.pop(0)
+            self._ids[gone[gone < len(self._ids)]] = _UNKNOWN
         size = int(rows.max()) + 1
         if size > len(self._ids):
             wider = np.full(max(size, 2 * len(self._ids)), _UNKNOWN, np.int32)

@@ -15,7 +15,7 @@ from playwatch.core.pipeline import Pipeline
 from playwatch.core.rules import AlertType, Anomaly
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
-from playwatch.core.series import NEVER, SeriesTable
+from playwatch.core.series import FREE, NEVER, SeriesTable
 from playwatch.core.snapshots import restore
 from playwatch_models.classes import MetricClass
 from playwatch_models.detector import Evidence
@@ -155,11 +155,11 @@ def group_states(watch: LearnedWatch) -> list[GroupState]:
 def unwatched(settings: Settings, pipeline: Pipeline) -> list[tuple[str, str]]:
     """Return the metrics that samples came of and no model watches, and why."""
     watched = {watch.metric_id for watch in learned_of(pipeline)}
-    heard = np.unique(pipeline.series.metric[: len(pipeline.series)]).tolist()
+    heard = set(pipeline.series.metric[: len(pipeline.series)].tolist()) - {FREE}
     catalogue = settings.catalogue()
     return [
         (catalogue[number].key, _why_unwatched(settings, catalogue[number].key))
-        for number in heard
+        for number in sorted(heard)
         if number not in watched
     ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from playwatch.core.series import NEVER
+from playwatch.core.series import FREE, NEVER
 from playwatch.runtime.text_search import BETWEEN, rows_with
 
 if TYPE_CHECKING:
@@ -85,10 +85,10 @@ class SeriesIndex:
     def metrics(self) -> list[MetricListing]:
         """Return the metrics that have series, by name. O(series)."""
         table, catalogue = self._engine.pipeline.series, self._engine.catalogue
-        count = len(table)
-        numbers = table.metric[:count]
+        rows = np.flatnonzero(table.metric[: len(table)] != FREE)
+        numbers = table.metric[rows]
         newest = np.full(len(catalogue), NEVER)
-        np.maximum.at(newest, numbers, table.newest_at[:count])
+        np.maximum.at(newest, numbers, table.newest_at[rows])
         totals = np.bincount(numbers, minlength=len(catalogue))
         found = [
             MetricListing(
@@ -105,8 +105,9 @@ class SeriesIndex:
         """Return the rows of a metric's series. O(series), 0.1 ms for 100,000."""
         table = self._engine.pipeline.series
         number = self._engine.catalogue.id_of(metric)
-        wanted = -1 if number is None else number
-        rows: NDArray[np.intp] = np.flatnonzero(table.metric[: len(table)] == wanted)
+        if number is None:
+            return np.zeros(0, np.intp)
+        rows: NDArray[np.intp] = np.flatnonzero(table.metric[: len(table)] == number)
         return rows
 
     async def search(self, metric: str, text: str) -> NDArray[np.intp]:
@@ -121,7 +122,8 @@ class SeriesIndex:
         if not sought:
             return rows
         found = await rows_with(sought, rows.tolist(), self._texts)
-        return np.array(found, np.intp)
+        # Some may have been given up meanwhile.
+        return np.intersect1d(np.array(found, np.intp), self.rows(metric))
 
     def listing(self, metric: str, rows: NDArray[np.intp]) -> list[SeriesListing]:
         """Return some series with their newest samples."""

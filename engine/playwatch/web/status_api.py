@@ -48,7 +48,7 @@ class StatusApi:
                 for one in house.sources
             ),
             samples=self._samples(),
-            series=len(house.evaluator.pipeline.series),
+            series=house.evaluator.pipeline.series.live,
             incidents_open=house.open_count(),
             channels_away=house.outbox.away(),
             deliveries_given_up=house.outbox.given_up(),
