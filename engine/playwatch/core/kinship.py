@@ -40,7 +40,7 @@ def heads_of(
     Parameters
     ----------
     excess
-        Of each leaf, not negative.
+        Of each leaf, below 0 for one that has less than is usual.
     heads
         Groups that tell of a cause already.
     fresh, hit

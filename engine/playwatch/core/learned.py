@@ -311,7 +311,7 @@ class LearnedWatch:
 
     def _conclude(self, verdicts: VerdictBatch) -> list[Turn]:
         turns = self.openings.conclude(self.rule, self.condition, self.phases, verdicts)
-        self.decider.forget(self.openings.past(turns))
+        self.decider.forget(self.openings.past())
         opened = (one for change, one in turns if change is Change.OPENED)
         self.decider.spend(sum(not one.related_to for one in opened))
         return turns

@@ -116,16 +116,16 @@ class LeafMemory:
         self.recent_views *= fade
 
     def excess(self, leaves: int, *, is_upward: bool) -> NDArray[np.float64]:
-        """Return what each series has beyond what is usual; 0 for less, shape ``(leaves,)``.
+        """Return what each series has beyond what is usual, shape ``(leaves,)``.
 
         Notes
         -----
-        A series that was hardly seen is expected to be as all of them together.
+        Below 0 where it has less, so that what chance brings to hundreds of small
+        series evens out in their sum. A series that was hardly seen is expected to
+        be as all of them together.
         """
         recent, expected = self.parts(leaves)
-        beyond = recent - expected if is_upward else expected - recent
-        excess: NDArray[np.float64] = np.maximum(beyond, 0.0)
-        return excess
+        return recent - expected if is_upward else expected - recent
 
     def parts(self, leaves: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what each series had lately, and what is usual for it."""
@@ -162,12 +162,17 @@ def shares(
     Returns
     -------
     ndarray
-        0 to 1, shape ``(size,)``; 0 for a group without any excess.
+        Shape ``(size,)``, about 0 to 1; of a group without any excess the part of its
+        series that is in the set.
     """
-    whole, part = np.zeros(size), np.zeros(size)
+    whole, part, held, among = np.zeros((4, size))
     for column in groups_of.T:
         mine = column != NO_GROUP
-        whole += np.bincount(column[mine], excess[mine], size)
-        part += np.bincount(column[mine], (excess * inside)[mine], size)
-    share: NDArray[np.float64] = np.divide(part, whole, out=np.zeros(size), where=whole > 0)
+        rows = column[mine]
+        whole += np.bincount(rows, excess[mine], size)
+        part += np.bincount(rows, (excess * inside)[mine], size)
+        held += np.bincount(rows, minlength=size)
+        among += np.bincount(rows, inside[mine], size)
+    share: NDArray[np.float64] = np.divide(among, held, out=np.zeros(size), where=held > 0)
+    np.divide(part, whole, out=share, where=whole > 0)
     return share

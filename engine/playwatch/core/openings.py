@@ -70,6 +70,7 @@ class Openings:
         self._head_of: dict[int, int] = {}
         self._hit_before: dict[int, float] = {}
         self._alone: set[int] = set()
+        self._over: list[int] = []
         self._told: dict[int, list[Cause]] = {}
         self.apart: set[str] = set()
 
@@ -87,26 +88,29 @@ class Openings:
             clerk = self._clerk(rule, condition, one.group, opens=one.change is Change.OPENED)
             turns.append(self.cases.turn(clerk, one, self._groups.breakdowns(one.group)))
             if one.group not in self.cases.open:
+                ended = turns[-1][1]
+                if not ended.related_to or one.group in self._alone:
+                    self._over.append(one.group)
                 self._head_of.pop(one.group, None)
                 self._alone.discard(one.group)
                 self._told.pop(one.group, None)
-                self.apart.discard(turns[-1][1].id)
+                self.apart.discard(ended.id)
         return turns
 
-    def past(self, turns: list[Turn]) -> NDArray[np.int32]:
-        """Return the groups that hold something of a fault that has just ended.
+    def past(self) -> NDArray[np.int32]:
+        """Return the groups that hold something of faults that have ended since the last call.
 
         Notes
         -----
         It opens nothing by itself any more, and the views that it hit are told of:
         what is to open after it must be an excursion of its own, with a toll of its own.
         """
-        over = [one for _, one in turns if not one.is_open and not one.related_to]
-        if not over:
+        if not self._over:
             return np.zeros(0, np.int32)
         leaves = np.zeros(len(self._groups.leaves), np.bool_)
-        for one in over:
-            leaves |= self._groups.members(self._groups.find(one.breakdowns))
+        for group in self._over:
+            leaves |= self._groups.members(group)
+        self._over.clear()
         groups = self._groups.groups_of(np.flatnonzero(leaves).astype(np.int32))
         held = np.setdiff1d(groups[groups != NO_GROUP], [*self.cases.open]).astype(np.int32)
         self._facts.is_sceptical[held] = True
@@ -295,7 +299,7 @@ class Openings:
         excess = self._leaves.excess(len(leaves), is_upward=bool(self._facts.is_upward[group]))
         return causes_of(
             self._groups.codes,
-            np.where(leaves, excess, 0.0),
+            np.where(leaves, np.maximum(excess, 0.0), 0.0),
             np.where(leaves, self._leaves.weights(len(leaves)), 0.0),
             self._groups.breakdowns(group),
         )

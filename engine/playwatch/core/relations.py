@@ -70,12 +70,9 @@ class Relations:
                     self._over_at[one.id] = at
                     _outlive(one.id, watches)
             related.append((change, one))
-        if self._heads:
-            learning = (watch for watch in watches if isinstance(watch, LearnedWatch))
-            self._alone.update(*(watch.openings.apart for watch in learning))
-        for head in [one for one, over in self._over_at.items() if at - over >= GRACE_MS]:
-            if not self._let_go(head, watches):
-                del self._over_at[head]
+        if self._heads or self._over_at:
+            learning = [watch for watch in watches if isinstance(watch, LearnedWatch)]
+            self._let_go(learning, at)
         return related
 
     def reason_to_wait(self, incident: Incident) -> str | None:
@@ -85,19 +82,30 @@ class Relations:
             return f"the same cause as incident {head}"
         return None
 
-    def _let_go(self, head: str, watches: Iterable[AnyWatch]) -> bool:
-        """Find who goes on without a head that is over; return whether any does not."""
-        waits = False
-        for watch in watches:
-            if not isinstance(watch, LearnedWatch):
-                continue
-            for group, one in watch.open.items():
-                if one.related_to == head and one.id not in self._alone:
-                    if watch.goes_on(group):
-                        self._alone.add(one.id)
-                    else:
-                        waits = True
-        return waits
+    def _let_go(self, learning: Sequence[LearnedWatch], at: int) -> None:
+        """Find the incidents with a cause of their own, and those that go on without their head."""
+        for watch in learning:
+            apart = watch.openings.apart
+            self._stand_alone(one for one in watch.open.values() if one.id in apart)
+        for head in [one for one, over in self._over_at.items() if at - over >= GRACE_MS]:
+            kin = [
+                (watch, group, one)
+                for watch in learning
+                for group, one in watch.open.items()
+                if one.related_to == head and one.id not in self._alone
+            ]
+            for watch, group, one in kin:
+                if watch.goes_on(group):
+                    self._stand_alone([one])
+            if not kin:
+                del self._over_at[head]
+
+    def _stand_alone(self, incidents: Iterable[Incident]) -> None:
+        """Let incidents that belonged to another one tell of a cause themselves."""
+        for one in incidents:
+            if one.id not in self._alone:
+                self._alone.add(one.id)
+                self._heads[one.id] = one
 
     def _head_of(self, incident: Incident) -> str:
         """Return the incident of another rule that tells of this one; empty for none."""
