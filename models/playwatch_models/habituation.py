@@ -4,6 +4,9 @@ What recurs is not news, however far it sticks out; what was never seen is. An e
 ends when the surprise stayed low for half an hour, and then counts at every height that
 its peak reached. Counts are forgotten with a half-life of ten days.
 
+What is several times as high as all that was seen here stands beyond what any training
+could show: each e-fold above the highest excursion makes it ten times as rare.
+
 The same holds for verdicts: a group that was found strange yesterday has to be stranger
 today. Each strong verdict of the last days makes the next one count for less. That is
 for scores by the tails alone: the learned stage is shown the counts and weighs them itself.
@@ -33,6 +36,8 @@ _STRONG = 3.5
 """A score that counts as a verdict: once in 3,000 intervals."""
 _TIRING = np.float32(0.5)
 _NEVER_H = np.float32(400.0)
+_ORDINARY = np.float32(4.5)
+"""A height that noise alone reaches, so that a new group has no records to break."""
 
 
 class Habituation:
@@ -68,6 +73,21 @@ class Habituation:
         rung = np.maximum(np.searchsorted(HEIGHTS, height, side="right") - 1, 0)
         since = np.minimum(hour - memory.lasts[rung, column], _NEVER_H)
         return memory.counts[rung, column], np.maximum(since, np.float32(0))
+
+    @staticmethod
+    def record(memory: Memory, column: NDArray[np.intp], height: Floats) -> Floats:
+        """Return by how many e-folds heights exceed the highest excursion so far, at least 0.
+
+        Parameters
+        ----------
+        column
+            Columns of the memory, shape ``(m,)``.
+        height
+            Absolute agreed surprise of each, shape ``(m,)``.
+        """
+        highest = np.maximum(memory.highest[column] + np.float32(1), _ORDINARY)
+        beyond: Floats = np.log(np.maximum(height / highest, np.float32(1)))
+        return beyond
 
     def count(self, memory: Memory, height: Floats, hour: Floats) -> None:
         """Follow excursions and count those that end.

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Lesson", "hold", "learn"]
+__all__ = ["UNJUDGED", "Lesson", "hold", "learn"]
 
 _LONGEST_FREEZE_S = 6 * 3600.0
 _ODD = np.float32(2.0)
 _CLIP = np.float32(6.0)
+UNJUDGED = 30
+"""Intervals that a group is only learned."""
 _GROWN = np.float32(300.0)
 _F = np.float32
 
@@ -85,7 +87,8 @@ def learn(
         The profile, what counts excursions, and how fast levels follow.
     """
     profile, habituation, pace = minds
-    height = surprises[2]
+    # What stands out while nothing is known yet is no record to be broken later.
+    height = np.where(memory.seen > UNJUDGED, surprises[2], _F(0))
     habituation.count(memory, height, lesson.hour)
     memory.lasting[:] = np.where(height > _ODD, memory.lasting + 1, 0)
     memory.recent *= pace.hour

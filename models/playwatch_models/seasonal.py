@@ -16,7 +16,7 @@ from playwatch_models.classes import Direction, MetricClass
 from playwatch_models.detector import Evidence, Findings
 from playwatch_models.features import gate, tabulate
 from playwatch_models.habituation import Habituation
-from playwatch_models.lesson import Lesson, hold, learn
+from playwatch_models.lesson import UNJUDGED, Lesson, hold, learn
 from playwatch_models.memory import STARTS, Memory, normal_rows
 from playwatch_models.profile import Profile
 from playwatch_models.residuals import Pace, measure, smooth
@@ -43,8 +43,6 @@ _CHUNK = 8192
 _GAP_S = 3600.0
 _SETTLE = np.float32(10.0)
 """Intervals after a gap during which a group is not judged."""
-_UNJUDGED = 30
-"""Intervals that a group is only learned."""
 _ODD = np.float32(2.0)
 """Deviations beyond so many noises belong to one story."""
 _BAND = np.float32(3.0)
@@ -177,7 +175,7 @@ class SeasonalDetector:
         strange = suspect_unit(
             memory, chunk.raw, expected, (width / (np.abs(found.expected) + width)).astype(_F)
         )
-        known = (memory.seen > _UNJUDGED) & (memory.settling <= 0)
+        known = (memory.seen > UNJUDGED) & (memory.settling <= 0)
         judged = known & ~strange
         score = self._score(memory, chunk, found, rarities)
         score[~judged | ~self._is_worse(found.agreed)] = 0
@@ -252,6 +250,7 @@ class SeasonalDetector:
             context = (chunk.value, chunk.hour, self._habituation)
             table = tabulate(memory, found, rarities, context, odd, is_log=self._is_log)
             score[odd] = self._jury.rarity(table, chunk.rows[odd])
+            score[odd] += self._habituation.record(memory, odd, np.abs(found.agreed[odd]))
         return score
 
     def _tell(

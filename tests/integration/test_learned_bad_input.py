@@ -117,7 +117,8 @@ def test_a_metric_that_changes_to_larger_numbers_pages_nobody_and_says_so() -> N
 
 
 @pytest.mark.parametrize(
-    ("known_min", "factor", "within_min"), [(400, 5.0, 45), (DAY, 2.0, 5), (DAY, 5.0, 5)]
+    ("known_min", "factor", "within_min"),
+    [(120, 5.0, 3), (400, 5.0, 2), (DAY, 2.0, 3), (DAY, 5.0, 2)],
 )
 def test_a_jump_that_is_no_unit_still_opens(known_min: int, factor: float, within_min: int) -> None:
     stream = Stream(STARTUP)

@@ -92,3 +92,46 @@ def test_a_median_is_judged_alike_in_seconds_and_in_milliseconds() -> None:
 
     assert scores[0][450:460].max() > scores[0][300:450].max() + 1
     np.testing.assert_allclose(scores[0], scores[1], atol=0.3)
+
+
+def _scores_of_spikes(heights: list[float], every: int = 100) -> list[float]:
+    """Return the score of each spike, in noises, after two days of quiet."""
+    detector = open_detector(MetricClass.GAUGE, STEP_S)
+    detector.resize(1, np.array([-1], np.int32))
+    generator = np.random.default_rng(0)
+    spikes = {300 + every * number: height for number, height in enumerate(heights)}
+    scores = []
+    for row in range(max(spikes) + 1):
+        value = 1000 + float(generator.normal(0, 1)) + spikes.get(row, 0.0)
+        found = _step(detector, row, [0], [value])
+        if row in spikes:
+            scores.append(float(found.score[0]))
+    return scores
+
+
+def test_the_higher_above_all_that_was_seen_the_rarer() -> None:
+    lone = [_scores_of_spikes([height])[0] for height in (50.0, 200.0, 800.0)]
+
+    assert lone[0] + 0.3 < lone[1]
+    assert lone[1] + 0.3 < lone[2]
+
+
+def test_the_same_height_again_breaks_no_record() -> None:
+    first, again = _scores_of_spikes([400.0, 400.0])
+
+    assert again < first - 0.5
+
+
+def test_what_stood_out_before_anything_was_known_is_no_record() -> None:
+    scores = []
+    for start in (0.0, 300.0):
+        detector = open_detector(MetricClass.GAUGE, STEP_S)
+        detector.resize(1, np.array([-1], np.int32))
+        generator = np.random.default_rng(0)
+        for row in range(200):
+            spike = start if row in (5, 6) else 0.0
+            found = _step(detector, row, [0], [1000 + float(generator.normal(0, 1)) + spike])
+        found = _step(detector, 200, [0], [1500.0])
+        scores.append(float(found.score[0]))
+
+    assert scores[1] > scores[0] - 0.5
