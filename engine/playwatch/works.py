@@ -21,7 +21,7 @@ from playwatch.runtime.evaluate import Evaluator
 from playwatch.runtime.heartbeat import Heartbeat
 from playwatch.runtime.history import HistoryKeeper
 from playwatch.runtime.housekeeping import keep_house, tend
-from playwatch.runtime.keys import former_channels
+from playwatch.runtime.keys import former_channels, moved_channels
 from playwatch.runtime.letter_desk import EngineLetters
 from playwatch.runtime.news import News
 from playwatch.runtime.outbox import Outbox
@@ -115,6 +115,11 @@ class Works:
             self._stack.push_async_callback(channel.close)
             self.outbox.put(channel, rate_limit, rolls_up=False)
             self.outbox.retire(channel.name)
+        for channel in moved_channels(
+            roster.ring, self._settings.channels, self._clock, page_url, roster.guard
+        ):
+            self._stack.push_async_callback(channel.close)
+            self.outbox.remember(channel)
 
     def evaluator(self, record: Path | None) -> Evaluator:
         """Return what owns the core; nothing is recovered yet."""

@@ -188,6 +188,49 @@ async def test_a_resolve_goes_out_with_the_key_of_its_trigger_after_a_rotation(
         assert_true(server, [after])
 
 
+async def test_a_former_key_that_is_refused_holds_nobody_back(
+    store: Store, clock: HandClock
+) -> None:
+    before, after = incidents(2)
+    async with StandIn(clock=clock) as server:
+        former = pagerduty(server.url, clock)
+        rotated = pagerduty(server.url, clock, key=OTHER_KEY, key_of={fingerprint(KEY): KEY}.get)
+        async with delivering(store, clock, former) as outbox:
+            await put(store, outbox, routed(before))
+            await until_ended(store, routed(before))
+            outbox.put(rotated)
+            server.fail("status", status=404, routing_key=KEY, times=None)
+            await put(store, outbox, routed(before, Action.RESOLVE))
+            await until_ended(store, routed(before, Action.RESOLVE))
+            assert outbox.complaints() == {}
+            await put(store, outbox, routed(after, key=OTHER_KEY))
+            await until_ended(store, routed(after, key=OTHER_KEY))
+        await rotated.close()
+        assert clock.monotonic_ms() == 0
+
+
+async def test_a_former_receiver_that_is_gone_holds_nobody_back(
+    store: Store, clock: HandClock
+) -> None:
+    *before, after = incidents(8)
+    ends = [routed(one, Action.RESOLVE) for one in before]
+    async with StandIn(clock=clock) as there:
+        async with StandIn(clock=clock) as here:
+            former = pagerduty(here.url, clock)
+            moved = pagerduty(there.url, clock, key=OTHER_KEY, key_of={fingerprint(KEY): KEY}.get)
+        async with delivering(store, clock, former) as outbox:
+            outbox.put(moved)
+            await put(store, outbox, *ends)
+            await asleep(clock)
+            await put(store, outbox, routed(after, key=OTHER_KEY))
+            await until_ended(store, routed(after, key=OTHER_KEY))
+            assert outbox.away() == {}
+            await turn(clock, lambda: there.resolves == len(ends))
+            await until_ended(store, *ends)
+        await moved.close()
+        assert there.open_keys == {after.dedup_key}
+
+
 async def test_a_channel_that_is_gone_ends_what_it_opened(tmp_path: Path, clock: HandClock) -> None:
     path = tmp_path / "playwatch.db"
     (incident,) = incidents(1)

@@ -23,6 +23,7 @@ from playwatch.demo.pages_book import Effect
 from playwatch.demo.stand_in import StandIn
 from playwatch.errors import ListenError, StoreLockedError
 from playwatch.ingest.publish import publish
+from playwatch.runtime.desk import StoreDesk
 from playwatch.store.sqlite import SqliteStore
 from tests.brokers import Mosquitto, free_port, needs_mosquitto
 from tests.fakes import HandClock
@@ -353,6 +354,26 @@ async def test_a_dry_run_beside_a_running_engine_takes_nothing_from_it(tmp_path:
 
             assert engine.health.complaints() == []
             assert server.requests == 1
+
+
+async def test_a_channel_that_moved_meanwhile_ends_what_it_opened_where_it_did(
+    tmp_path: Path,
+) -> None:
+    async with StandIn() as here, StandIn() as there:
+        settings = settings_in(tmp_path, url=here.url)
+        async with ready(settings, HandClock()) as engine:
+            await send(engine, sample(9.0))
+            await here.wait_for_events(1)
+        path = tmp_path / "playwatch.yaml"
+        path.write_text(path.read_text().replace(KEY, KEY[::-1]).replace(here.url, there.url))
+        store = await SqliteStore.open(settings.store.path)
+        (incident,) = await store.open_incidents()
+        await StoreDesk(store, HandClock()).resolve(incident.id, "ann")
+        await store.close()
+        async with ready(load_config(path, environ={}), HandClock()):
+            await here.wait_for(lambda it: it.resolves == 1)
+        assert here.open_keys == set()
+        assert there.requests == 0
 
 
 async def test_a_stop_leaves_no_task_and_lets_the_answer_in_flight_come_in(

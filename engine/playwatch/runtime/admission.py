@@ -126,11 +126,24 @@ class Admission:
         gate.begin()
         return self.endpoint.breaker.begin()
 
-    def judge(self, attempt: Attempt, wait_ms: int, gate: KeyGate, *, is_probe: bool) -> None:
-        """Close what an attempt says must be closed, and open what it says need not be."""
+    def judge(
+        self, attempt: Attempt, wait_ms: int, gate: KeyGate, *, is_probe: bool, is_here: bool
+    ) -> None:
+        """Close what an attempt says must be closed, and open what it says need not be.
+
+        Parameters
+        ----------
+        is_probe
+            What `begin` said of it.
+        is_here
+            False when it went where a former channel sends: that nobody
+            answers there says nothing of the present endpoint.
+        """
         now_ms = self._clock.monotonic_ms()
         breaker = self.endpoint.breaker
         if isinstance(attempt, Retry) and not attempt.is_rate_limit:
+            if not is_here and not is_probe:
+                return
             self.endpoint.trouble = attempt.reason
             breaker.fail(now_ms, self._rng.random, is_probe=is_probe)
         else:

@@ -78,15 +78,49 @@ def former_channels(
             )
             continue
         log.warning("channel %s is gone; what it has to send still goes out", held.channel)
-        channel = open_channel(
-            settings,
-            clock=clock,
-            page_url=page_url,
-            key_of=ring.key_of,
-            guard=guard if held.is_guarded else None,
-        )
-        found.append((channel, settings.rate_limit))
+        found.append((_opened(settings, held, ring, clock, page_url, guard), settings.rate_limit))
     return found
+
+
+def moved_channels(
+    ring: KeyRing,
+    present: Iterable[ChannelSettings],
+    clock: Clock,
+    page_url: str = "",
+    guard: AddressGuard | None = None,
+) -> list[Channel]:
+    """Return a channel for each former key of one that sends somewhere else today.
+
+    PagerDuty knows an incident only where it was opened: under its key, and in
+    its region. Parameters as for `former_channels`, but for settings in the
+    place of names.
+    """
+    today = {one.name: (one.service, _url(one)) for one in present}
+    found = []
+    for held in ring.held:
+        if today.get(held.channel, (held.service, held.url)) == (held.service, held.url):
+            continue
+        settings = former_settings(held.service, held.channel, held.key, held.url, held.others)
+        if settings is not None:
+            found.append(_opened(settings, held, ring, clock, page_url, guard))
+    return found
+
+
+def _opened(
+    settings: ChannelSettings,
+    held: HeldKey,
+    ring: KeyRing,
+    clock: Clock,
+    page_url: str,
+    guard: AddressGuard | None,
+) -> Channel:
+    return open_channel(
+        settings,
+        clock=clock,
+        page_url=page_url,
+        key_of=ring.key_of,
+        guard=guard if held.is_guarded else None,
+    )
 
 
 def _url(settings: ChannelSettings) -> str:

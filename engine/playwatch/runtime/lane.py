@@ -44,6 +44,7 @@ from playwatch.runtime.in_flight import InFlight
 from playwatch.runtime.lane_log import LaneLog, records_of
 from playwatch.runtime.repeats import Repeats
 from playwatch.runtime.rollups import RollUps
+from playwatch.runtime.senders import Senders
 
 if TYPE_CHECKING:
     import asyncio
@@ -78,7 +79,7 @@ class Lane:
         traffic: Traffic,
     ) -> None:
         self._channel = channel
-        self._former: dict[str, Channel] = {}
+        self.senders = Senders(channel)
         self._store = store
         self._recorder = recorder
         self._clock = clock
@@ -130,10 +131,8 @@ class Lane:
         channel, unless that one waits for the operator: then this is what it
         has been waiting for, and everything goes by the new one.
         """
-        if not self.is_misconfigured:
-            self._former[self._channel.key_fingerprint] = self._channel
+        self.senders.replace(channel, keeps=not self.is_misconfigured)
         self._channel = channel
-        self._former.pop(channel.key_fingerprint, None)
         self._admission.take_over(channel)
         self._log.begin_anew(self._admission.endpoint)
         self.is_retired = False
@@ -270,7 +269,8 @@ class Lane:
         steady_at = self._steady_at()
         following = after(delivery, attempt, steady_at, self._rng.random)
         wait_ms = following.not_before_at - steady_at
-        self._admission.judge(attempt, wait_ms, gate, is_probe=is_probe)
+        is_here = self.senders.of(delivery) is self._channel
+        self._admission.judge(attempt, wait_ms, gate, is_probe=is_probe, is_here=is_here)
         self._log.note(attempt, following, wait_ms / 1000)
         is_doubted = delivery.id in self._left and delivery.action is Action.TRIGGER
         now_at, took_ms = self._clock.wall_ms(), float(ended_ms - started_ms)
@@ -295,7 +295,7 @@ class Lane:
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
         try:
-            return await self._sender(delivery).send(delivery)
+            return await self.senders.send(delivery)
         except Exception as error:  # a channel's own mistake must not end the engine
             log.exception("channel %s failed on %s", self._channel.name, delivery.id)
             return Retry(f"internal error: {type(error).__name__}")
@@ -310,11 +310,8 @@ class Lane:
         """Return whether it is a resolve for a receiver that would drop a needless one."""
         if delivery.action is not Action.RESOLVE:
             return False
-        is_wanted: bool = getattr(self._sender(delivery), "confirms_resolves", False)
+        is_wanted: bool = getattr(self.senders.of(delivery), "confirms_resolves", False)
         return is_wanted
-
-    def _sender(self, delivery: Delivery) -> Channel:
-        return self._former.get(delivery.key_fingerprint, self._channel)
 
     def _steady_at(self) -> int:
         return self._clock.monotonic_ms() + self._steady_offset_ms

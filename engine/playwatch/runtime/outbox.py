@@ -88,6 +88,10 @@ class Outbox:
         if self._tasks is not None:
             self._run(channel.name, self._tasks)
 
+    def remember(self, former: Channel) -> None:
+        """Send what was routed with the key of a former channel where that one sends."""
+        self._lanes[former.name].senders.remember(former)
+
     def retire(self, name: str) -> None:
         """Expect nothing new for a channel; what is routed to it still goes out."""
         self._lanes[name].is_retired = True
