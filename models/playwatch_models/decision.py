@@ -158,6 +158,8 @@ class Decider:
         self._tail = ChanceTail(step_s, worth)
         self._judged = 0.0
         self._spent = 0.0
+        self._round_at: int | None = None
+        self._round = 0
         self._groups = Deviations.blank(0)
 
     def resize(self, groups: int) -> None:
@@ -237,8 +239,7 @@ class Decider:
     ) -> Calls:
         is_judged = ~np.isin(findings.evidence, UNJUDGED)
         if keeps:
-            self._judged = max(float(is_judged.sum()), JUDGED_KEEP * self._judged)
-            self._spent *= float(np.exp(-self._step_s / self.budget.per_s))
+            self._count(findings.at, int(is_judged.sum()))
         level = self.level
         score = np.where(is_judged, findings.score, 0.0)
         groups = self._groups.take(findings.group)
@@ -262,7 +263,7 @@ class Decider:
             self._tail.learn(int(is_judged.sum()), ended)
             # Only what could have been a page tells how often chance pages.
             worthy = np.where(is_enough, strength, 0.0)
-            _move(groups, findings.at, worthy, opens, is_reopening, is_calm)
+            groups.move(findings.at, worthy, opens, is_reopening, is_calm)
             self._groups.put(findings.group, groups)
         return Calls(
             group=findings.group,
@@ -274,6 +275,26 @@ class Decider:
             affected=groups.affected,
             since_at=since_at,
         )
+
+    def _count(self, at: NDArray[np.int64], judged: int) -> None:
+        """Count how many groups an interval judges, however many calls it comes in.
+
+        Notes
+        -----
+        Streams with clocks of their own close their intervals one after the other, up
+        to once a second: all of them are chances of the same interval.
+        """
+        newest = int(at.max(initial=0))
+        if self._round_at is None or newest > self._round_at:
+            passed_s = self._step_s
+            if self._round_at is not None:
+                passed_s = max(passed_s, (newest - self._round_at) / 1000)
+            self._spent *= float(np.exp(-passed_s / self.budget.per_s))
+            self._judged *= JUDGED_KEEP
+            self._round_at, self._round = newest, 0
+        self._round += judged
+        # A backlog brings many intervals of a group at once: one chance all the same.
+        self._judged = max(self._judged, float(min(self._round, len(self._groups))))
 
 
 def _impact(
@@ -290,21 +311,3 @@ def _impact(
     groups.since_at = np.where(deviates, began, 0)
     since_at: NDArray[np.int64] = np.where(deviates, began, findings.at)
     return since_at
-
-
-def _move(
-    groups: Deviations,
-    at: NDArray[np.int64],
-    strength: NDArray[np.float64],
-    opens: NDArray[np.bool_],
-    is_reopening: NDArray[np.bool_],
-    is_calm: NDArray[np.bool_],
-) -> None:
-    """Open, go on, end."""
-    closes = groups.is_open & is_calm
-    groups.peak = np.where(is_calm, 0.0, np.maximum(groups.peak, strength))
-    groups.is_open = (groups.is_open | opens) & ~closes
-    groups.ended_at = np.where(closes, at, groups.ended_at)
-    again = np.where(is_reopening, groups.reopened + 1, 0)
-    groups.reopened = np.where(opens, again, groups.reopened).astype(np.int32)
-    groups.total = np.where(closes, 0.0, groups.total)

@@ -82,6 +82,23 @@ class Deviations:
         for name in TYPES:
             getattr(self, name)[group] = getattr(taken, name)
 
+    def move(
+        self,
+        at: NDArray[np.int64],
+        strength: NDArray[np.float64],
+        opens: NDArray[np.bool_],
+        is_reopening: NDArray[np.bool_],
+        is_calm: NDArray[np.bool_],
+    ) -> None:
+        """Open, go on, end."""
+        closes = self.is_open & is_calm
+        self.peak = np.where(is_calm, 0.0, np.maximum(self.peak, strength))
+        self.is_open = (self.is_open | opens) & ~closes
+        self.ended_at = np.where(closes, at, self.ended_at)
+        again = np.where(is_reopening, self.reopened + 1, 0)
+        self.reopened = np.where(opens, again, self.reopened).astype(np.int32)
+        self.total = np.where(closes, 0.0, self.total)
+
     def columns(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of all columns by name."""
         return {name: getattr(self, name).copy() for name in TYPES}

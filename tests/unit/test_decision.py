@@ -127,6 +127,31 @@ def test_more_groups_need_rarer_evidence() -> None:
     assert many.level - few.level == pytest.approx(4.0)
 
 
+def test_groups_whose_intervals_close_one_after_the_other_are_as_many() -> None:
+    together, apart = deciding(1000), deciding(1000)
+    for minute in range(5):
+        whole = found(minute, *[0.0] * 1000)
+        together.decide(whole)
+        for part in np.split(np.arange(1000), 50):
+            columns = (getattr(whole, name)[part] for name in Findings.__slots__)
+            apart.decide(Findings(*columns))
+    for decider in (together, apart):
+        decider.spend(100)
+        decider.decide(found(1000, 0.0))
+
+    assert apart.level == pytest.approx(together.level, abs=0.01)
+
+
+def test_a_backlog_makes_no_more_groups_of_them() -> None:
+    decider = deciding(10)
+    decider.decide(found(60, *[0.0] * 10))
+    before = decider.level
+    for minute in range(60):
+        decider.decide(found(minute, *[0.0] * 10))
+
+    assert decider.level == before
+
+
 def test_a_budget_is_a_count_of_chances() -> None:
     assert Budget(1.0).level(1, 60.0) == pytest.approx(np.log10(WEEK_S / 60))
     assert Budget(10.0).level(1000, 60.0) == pytest.approx(np.log10(100 * WEEK_S / 60))
