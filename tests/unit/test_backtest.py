@@ -314,11 +314,11 @@ def test_traces_keep_the_peak_of_an_incident(tmp_path: Path) -> None:
     traces = Traces()
     backtest(Inputs([bumps(tmp_path, 9.0)]), configured(tmp_path), traces=traces)
 
-    times, values = traces.points("failures", ("DE",))
+    times, values = traces.points("failures", (("country", "DE"),))
 
     assert times == sorted(times)
     assert max(values) == 9.0
-    assert traces.points("failures", ("SE",)) == ([], [])
+    assert traces.points("failures", (("country", "SE"),)) == ([], [])
 
 
 def learning(folder: Path) -> tuple[Path, Settings]:
@@ -340,13 +340,17 @@ def test_traces_keep_what_was_normal_for_a_learned_rule(tmp_path: Path) -> None:
     samples, settings = learning(tmp_path)
     traces = Traces()
     found = backtest(Inputs([samples]), settings, traces=traces)
-    normal = traces.normal("learned", ("DE",))
+    normal = traces.normal("learned", (("country", "DE"),))
 
     assert len(found.outcomes) == 1
     assert [at for at, _ in normal] == sorted({at for at, _ in normal})
     expected, low, high = normal[-1][1]
     assert low < expected < high < 40
-    assert traces.normal("learned", ("SE",)) == traces.normal("unknown", ("DE",)) == []
+    assert (
+        traces.normal("learned", (("country", "SE"),))
+        == traces.normal("unknown", (("country", "DE"),))
+        == []
+    )
     page = render_report(found, traces, "learned.yaml")
     assert "the band is what was normal" in page
     assert "expected" in page

@@ -7,12 +7,13 @@ import pytest
 
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.metrics import Catalogue
-from playwatch.core.pipeline import Pipeline
+from playwatch.core.pipeline import Pipeline, Step
 from playwatch.core.rules import Anomaly, Rule
 from playwatch.core.samples import Instant, SampleBatch
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import SeriesTable, canonical_dimensions
 from playwatch.core.snapshots import copy_state, pack, restore
+from playwatch.runtime.backtest_traces import Traces
 from playwatch.runtime.model_states import group_states, rule_states
 from tests.detectors import MeanDetector
 from tests.stage import FAILURES, VIEWERS
@@ -161,3 +162,31 @@ def test_a_group_with_an_open_incident_is_kept() -> None:
     assert row not in given.groups
     assert watch.groups.find((("title", "bad"),)) == row
     assert watch.groups.find(()) != -1
+
+
+def test_a_trace_is_of_its_group_whoever_has_its_row() -> None:
+    service, traces = Service(), Traces()
+
+    def days(count: int, **values: float) -> None:
+        for _ in range(6 * count):
+            service.report(**values)
+            now = Instant(START + service.hour * HOUR, service.hour * HOUR)
+            traces.look(service.pipeline, now, Step())
+
+    def seen(title: str) -> tuple[set[float], int]:
+        times, values = traces.points("a", (("title", title),))
+        known = np.isfinite(values)
+        return set(np.array(values)[known].tolist()), int(np.array(times)[known].min())
+
+    days(9, always=1.0, odd=8.0)
+    row = service.watch.groups.find((("title", "odd"),))
+    days(9, always=1.0)
+    taken = service.hour
+    days(1, always=1.0, fresh=2.0)
+    assert service.watch.groups.find((("title", "fresh"),)) == row
+
+    assert seen("odd")[0] == {8.0}
+    assert seen("fresh")[0] == {2.0}
+    assert seen("fresh")[1] > START + taken * HOUR
+    assert seen("always")[0] == {1.0}
+    assert all(at > START + taken * HOUR for at, _ in traces.normal("a", (("title", "fresh"),)))

@@ -126,9 +126,8 @@ def _time_in(outcomes: list[Outcome], found: Backtest) -> int:
 def _chart(
     found: Backtest, traces: Traces, rule: Rule, group: Group, outcomes: list[Outcome]
 ) -> Chart:
-    name = tuple(value for _, value in group[1])
-    times, values = traces.points(rule.name, name)
-    normal = traces.normal(rule.name, name)
+    times, values = traces.points(*group)
+    normal = traces.normal(*group)
     band = None
     if normal:
         expected, low, high = zip(*(known for _, known in normal), strict=True)
