@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from playwatch_models.calibration import Budget, Worth
     from playwatch_models.detector import Findings
 
-__all__ = ["Call", "Calls", "Decider"]
+__all__ = ["UNJUDGED", "Call", "Calls", "Decider"]
 
 REFERENCE: Final = 2.0
 """Powers of ten that a score must exceed to add to the sum."""

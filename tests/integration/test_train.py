@@ -123,6 +123,28 @@ def test_with_nothing_to_learn_it_says_so(week: Path, config: Path) -> None:
     assert "nothing is to be learned" in str(result.exception)
 
 
+def test_after_a_few_minutes_no_group_counts_as_judged(
+    week: Path, config: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("\n".join(week.read_text().splitlines()[:60]))
+    told = document("train", few, "-c", config, "--dry-run")
+
+    (lesson,) = told["rules"]
+    assert (lesson["groups"], lesson["judged"]) == (6, 0)
+
+
+def test_a_file_of_mistakes_names_them_though_nothing_is_learned(
+    config: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"metric": "playback_failure_percentage", "value": "much"}\n')
+    result = run("train", bad, "-c", config, "--dry-run")
+
+    assert "there is no sample of a metric that is watched" in str(result.exception)
+    assert "bad.jsonl:1" in result.stderr
+
+
 def test_a_metric_that_nothing_watches_is_named_with_the_reason(
     week: Path, config: Path, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_over_the_whole_incident_the_rate_is_of_the_whole() -> None:
         (0.25, "about 4 times a week"),
         (1.0, "about once a week"),
         (14.3, "about once in 14 weeks"),
+        (60.0, "about once a year"),
         (200.0, "about once in 4 years"),
         (1e9, "less than once in 100 years"),
     ],

@@ -39,6 +39,10 @@ def train(
 ) -> None:
     """Let the model learn from recordings or kept history; compare what it would have paged.
 
+    It learns what is normal for each group: levels, the course of the day and the
+    week, scatter, and how often chance brings what. The trees that tell incidents
+    from what recurs come with the package and stay as they are.
+
     What it learns replaces what it knew, and counts from the next start of the
     engine. So the engine must not run meanwhile, unless with --dry-run.
     """
@@ -73,9 +77,10 @@ def _from_files(paths: list[Path], settings: Settings, *, keeps: bool) -> Traini
     from playwatch.runtime.replay_inputs import Inputs
 
     opened = Inputs(paths)
-    training = asyncio.run(_train(opened, settings, keeps=keeps))
-    complain(opened, [], {})
-    return training
+    try:
+        return asyncio.run(_train(opened, settings, keeps=keeps))
+    finally:
+        complain(opened, [], {})
 
 
 def _from_history(settings: Settings, minutes: int | None, *, keeps: bool) -> Training:

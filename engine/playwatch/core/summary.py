@@ -87,6 +87,8 @@ def rarity(weeks: float) -> str:
         return f"about {1 / weeks:.0f} times a week" if weeks <= 2 / 3 else "about once a week"
     if weeks < _YEAR_WEEKS:
         return f"about once in {weeks:.0f} weeks" if weeks >= 3 / 2 else "about once a week"
+    if weeks < 3 / 2 * _YEAR_WEEKS:
+        return "about once a year"
     if weeks < _LONG_WEEKS:
         return f"about once in {weeks / _YEAR_WEEKS:.0f} years"
     return "less than once in 100 years"

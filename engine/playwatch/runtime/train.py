@@ -27,6 +27,7 @@ from playwatch.errors import PlaywatchError
 from playwatch.runtime.backtest import Ledger
 from playwatch.runtime.model_states import learned_of
 from playwatch.runtime.replay import INSTALLATION, Evaluation, replayed
+from playwatch_models.decision import UNJUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,6 +52,8 @@ class Lesson:
 
     Attributes
     ----------
+    groups, judged
+        How many there are, and of how many enough is known at the end.
     intervals
         Closed intervals of all its groups together.
     would_page, did_page
@@ -190,7 +193,7 @@ def _lessons(
             rule=watch.rule.name,
             metric=watch.metric.key,
             groups=len(rows),
-            judged=int(np.isfinite(facts.high[rows]).sum()),
+            judged=int((~np.isin(facts.evidence[rows], UNJUDGED)).sum()),
             intervals=int(facts.intervals[rows].sum()),
             would_page=_heads(opened, watch.rule.name, compared),
             did_page=_heads(past, watch.rule.name, compared),
