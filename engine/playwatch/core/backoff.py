@@ -50,9 +50,9 @@ def after(delivery: Delivery, attempt: Attempt, now_at: int, draw: Callable[[], 
     page that could not be sent for an hour is still a page; there is one on
     age, counted from the first attempt that failed after `GIVE_UP_MS`.
     """
-    if isinstance(attempt, Sent):
-        return delivery.accepted()
     tried = partial(replace, delivery, attempts=delivery.attempts + 1)
+    if isinstance(attempt, Sent):
+        return tried(status=DeliveryStatus.SENT, reason="")
     if isinstance(attempt, Rejected):
         if delivery.is_shortened:
             return tried(status=DeliveryStatus.DEAD, reason=attempt.reason)

@@ -78,21 +78,6 @@ class Delivery:
         """The incident it is about."""
         return self.incident.id
 
-    def accepted(self) -> Delivery:
-        """Return this delivery after an attempt that the receiver accepted."""
-        return Delivery(
-            self.id,
-            self.incident,
-            self.channel,
-            self.key_fingerprint,
-            self.action,
-            self.dedup_key,
-            self.created_at,
-            self.attempts + 1,
-            self.not_before_at,
-            DeliveryStatus.SENT,
-        )
-
 
 WITHDRAWN: Final = "/withdrawn-"
 """Stands in the id of a resolve that ends an incident for one channel only."""
