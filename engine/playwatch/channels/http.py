@@ -8,7 +8,6 @@ honoured, except towards this machine.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 from yarl import URL
 
+from playwatch.channels.exchange import Exchange, PostLimits
 from playwatch.channels.guard import refusal
 from playwatch.channels.post_failure import Failure, Fault, failure_of
 from playwatch.channels.retry_after import retry_after_s
@@ -28,36 +28,13 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
+    from playwatch.channels.exchange import Reply
     from playwatch.channels.guard import AddressGuard
     from playwatch.ports import Clock
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-_ANSWER_LIMIT: Final = 8_192
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _SUCCESS: Final = range(200, 300)
-
-
-@dataclass(frozen=True, slots=True)
-class PostLimits:
-    """How long one POST may take, in seconds.
-
-    Attributes
-    ----------
-    total
-        From the call to the status line of the answer.
-    connect
-        To look up the name, connect and agree on encryption.
-    answer
-        To read the body after the status line; what has come by then is used.
-    idle
-        How long a connection is kept for the next POST. PagerDuty closes idle
-        ones at about 30 s.
-    """
-
-    total: float = 10.0
-    connect: float = 5.0
-    answer: float = 2.0
-    idle: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +110,8 @@ class HttpPost:
         self._clock = clock
         self._limits = limits or PostLimits()
         self._tls: ssl.SSLContext | bool = tls or True
-        self._kept: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
+        self._kept: Exchange | None = None
+        self._fresh: Exchange | None = None
         self.host = _host(url)
         self._proxy = _proxy(url)
         self._refused = "" if guard is None else guard.refusal_of_url(url)
@@ -154,83 +131,54 @@ class HttpPost:
         if self._refused:
             return Failure(Fault.FORBIDDEN, f"nothing is sent to {self.host}: {self._refused}")
         if self._kept is None:
-            self._kept = self._session(is_kept=True)
-        outcome = await self._attempt(self._kept, self._target, body, headers)
+            self._kept = self._exchange(self._target, is_kept=True)
+        outcome = await self._attempt(self._kept, body, headers)
         if not isinstance(outcome, Failure) or not outcome.is_stale:
             return outcome
         if self._fresh is None:
-            self._fresh = self._session(is_kept=False)
-        outcome = await self._attempt(self._fresh, self._target, body, headers)
+            self._fresh = self._exchange(self._target, is_kept=False)
+        outcome = await self._attempt(self._fresh, body, headers)
         return replace(outcome, is_ambiguous=True)
 
     async def close(self) -> None:
         """Close every connection; a later `send` opens new ones."""
-        sessions, self._kept, self._fresh = (self._kept, self._fresh), None, None
-        for session in sessions:
-            if session is not None:
-                await session.close()
+        exchanges, self._kept, self._fresh = (self._kept, self._fresh), None, None
+        for exchange in exchanges:
+            if exchange is not None:
+                await exchange.close()
 
     async def _attempt(
-        self,
-        session: aiohttp.ClientSession,
-        target: URL,
-        body: bytes,
-        headers: Mapping[str, str] | None,
+        self, exchange: Exchange, body: bytes, headers: Mapping[str, str] | None
     ) -> Answer | Failure:
         effort = _Effort()
         _effort.set(effort)
         try:
-            async with session.post(
-                target, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
-            ) as response:
-                return await self._answer(response)
+            return self._answer(await exchange.post(body, headers))
         except Exception as error:  # noqa: BLE001 - nothing but a value may leave a channel
             if effort.refused:
                 return Failure(Fault.FORBIDDEN, f"nothing is sent to {self.host}: {effort.refused}")
             return failure_of(error, self.host, was_reused=not effort.is_fresh)
 
-    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
-        """Return the status with what can be read of the body; never fails."""
-        received = await self._body(response)
-        if not response.content.at_eof():
-            response.close()
-        text = received.decode("utf-8", "replace")
-        kind = response.headers.get("Content-Type", "").lower()
+    def _answer(self, reply: Reply) -> Answer:
+        text = reply.body.decode("utf-8", "replace")
+        kind = reply.headers.get("Content-Type", "").lower()
         pause = None
-        if response.status not in _SUCCESS:
-            pause = retry_after_s(response.headers, self._clock.wall_ms())
+        if reply.status not in _SUCCESS:
+            pause = retry_after_s(reply.headers, self._clock.wall_ms())
         return Answer(
-            response.status,
+            reply.status,
             text,
             is_html="html" in kind or text.lstrip()[:1] == "<",
             retry_after_s=pause,
         )
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        """Return the beginning of a body, or of what came of it."""
-        content = response.content
-        received = bytearray()
-        try:
-            if content.is_eof():  # It came with the status line, as it mostly does.
-                return content.read_nowait(_ANSWER_LIMIT)
-            async with asyncio.timeout(self._limits.answer):
-                while len(received) < _ANSWER_LIMIT:
-                    chunk = await content.read(_ANSWER_LIMIT - len(received))
-                    if not chunk:
-                        break
-                    received += chunk
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            response.close()
-        return bytes(received)
-
-    def _session(self, *, is_kept: bool) -> aiohttp.ClientSession:
-        limits = self._limits
+    def _exchange(self, target: URL, *, is_kept: bool) -> Exchange:
         # Who sends decides how many at once; waiting for a free connection
         # would count as a failure to connect.
         connector = (
             aiohttp.TCPConnector(
                 limit=0,
-                keepalive_timeout=limits.idle,
+                keepalive_timeout=self._limits.idle,
                 ssl=self._tls,
                 socket_factory=self._socket,
             )
@@ -239,12 +187,7 @@ class HttpPost:
                 limit=0, force_close=True, ssl=self._tls, socket_factory=self._socket
             )
         )
-        return aiohttp.ClientSession(
-            connector=connector,
-            headers=_HEADERS,
-            timeout=aiohttp.ClientTimeout(total=limits.total, connect=limits.connect),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        return Exchange(target, _HEADERS, connector, self._limits, self._proxy)
 
     def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         """Return a socket, and note that this request needed one; none for where it must not go."""

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ def failure_of(error: Exception, host: str, *, was_reused: bool) -> Failure:
     if before is not None:
         return before
     cut = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, HttpProcessingError):
         text = f"{host} answered with something that is not HTTP"
     elif isinstance(error, TimeoutError):
         text = f"no answer from {host} in time"
