@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Detector", "Evidence", "Findings", "Intervals"]
+__all__ = ["AddsUp", "Detector", "Evidence", "Findings", "Intervals"]
 
 
 class Evidence(IntEnum):
@@ -145,3 +145,11 @@ class Detector(Protocol):
         ValueError
             If the arrays are not those of this detector and version, or not finite.
         """
+
+
+@runtime_checkable
+class AddsUp(Protocol):
+    """A detector whose evidence adds up over many intervals, long after a fault."""
+
+    def drop_evidence(self, group: NDArray[np.int32]) -> None:
+        """Let what some rows hold of a fault be no evidence any more; what is normal stays."""

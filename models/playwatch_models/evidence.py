@@ -145,6 +145,10 @@ class RatioDetector:
         """Make some rows as new."""
         self._state.forget(group.astype(np.intp))
 
+    def drop_evidence(self, group: NDArray[np.int32]) -> None:
+        """Let what some rows hold of a fault be no evidence any more; what is normal stays."""
+        self._state.drop_evidence(group.astype(np.intp))
+
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the whole state as named arrays, for a snapshot."""
         noise = (*self._noise.spread[:, 0], *self._noise.cluster[:, 0])

@@ -162,6 +162,11 @@ class RatioState:
         for name in SHAPES:
             getattr(self, name)[..., rows] = INITIAL.get(name, 0)
 
+    def drop_evidence(self, rows: Rows) -> None:
+        """Let windows and sums of some groups be as if all had been as expected."""
+        self.window_failures[:, rows] = self.window_expected[:, rows]
+        self.sums[:, rows] = 0
+
     def columns(self, groups: int) -> dict[str, NDArray[np.generic]]:
         """Return copies of the first groups' columns by name."""
         return {name: getattr(self, name)[..., :groups].copy() for name in SHAPES}

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from playwatch.core.incidents import Incident
 
 GROUPINGS = ((), ("country",), ("cdn",), ("country", "cdn"))
-VIEWS = {"DE": 90, "SE": 25, "BR": 4}
-"""A minute and CDN: the smallest groups need an hour for what the largest see in a minute."""
 WARM_UP = 240
 
 Fault = tuple[dict[str, str], float]
@@ -27,12 +25,15 @@ SWEDEN: Fault = ({"country": "SE"}, 30.0)
 
 
 class Audience(Stage):
-    """Three countries on three CDNs report each minute what chance brings."""
+    """Three countries on three CDNs report each minute what chance brings.
 
-    def __init__(self, seed: int, **fields: object) -> None:
+    The smallest groups need an hour for what the largest see in a minute.
+    """
+
+    def __init__(self, seed: int, small: int = 1) -> None:
         condition = Anomaly(3.0, GROUPINGS, Severity.CRITICAL, 20.0)
-        made = {"condition": condition, "flap_within_s": 300.0, **fields}
-        super().__init__(Rule("failures", FAILURES, **made))  # type: ignore[arg-type] # a rule's
+        super().__init__(Rule("failures", FAILURES, condition, flap_within_s=300.0))
+        self.views = {"DE": 90, "SE": 25, **{f"C{number}": 4 for number in range(small)}}
         self.dice = np.random.default_rng(seed)
         self.at = START // 60_000 * 60_000 + 59_000
         self.go_on(WARM_UP)
@@ -42,7 +43,7 @@ class Audience(Stage):
         """Let minutes pass, with many times the failures where something is wrong."""
         for _ in range(minutes):
             samples = []
-            for country, views in VIEWS.items():
+            for country, views in self.views.items():
                 for cdn in ("akamai", "fastly", "cloudfront"):
                     where = {"country": country, "cdn": cdn}
                     hit = [times for bad, times in faults if bad.items() <= where.items()]
@@ -112,11 +113,19 @@ def test_a_fault_that_widens_stays_one_page(seed: int) -> None:
     assert len(audience.pages()) == 1
 
 
+def test_a_long_fault_is_one_page_however_many_small_groups_it_hit() -> None:
+    audience = Audience(4, small=30)
+    audience.go_on(150, ({}, 5.0))
+    audience.go_on(150)
+
+    assert len(audience.pages()) == 1
+
+
 def test_the_views_hit_are_those_beyond_normal_however_long_it_lasts() -> None:
     audience = Audience(1)
     audience.go_on(30, ({"cdn": "fastly"}, 10.0))
     audience.go_on(60)
 
     (end,) = audience.pages(Action.RESOLVE)
-    expected = 30 * sum(VIEWS.values()) * 0.015 * 9
+    expected = 30 * sum(audience.views.values()) * 0.015 * 9
     assert end.incident.affected_views == pytest.approx(expected, rel=0.25)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from playwatch_models.classes import Direction, MetricClass
-from playwatch_models.detector import Evidence, Intervals
+from playwatch_models.detector import AddsUp, Evidence, Intervals
 from playwatch_models.registry import DETECTORS, open_detector
 from tests.kit.detectors import PAGES, Stream, intervals, normal, opened_with, play
 
@@ -295,3 +295,17 @@ def test_an_open_incident_teaches_nothing_at_first(metric_class: MetricClass) ->
     found = [detector.step(intervals(stream, row), np.ones(1, np.bool_)) for row in range(400, 460)]
 
     assert found[-1].expected[0] == pytest.approx(before, rel=0.35)
+
+
+def test_dropped_evidence_is_none_and_what_is_normal_stays() -> None:
+    stream = normal(MetricClass.RATIO, 500, 2)
+    stream.value[400:410] *= 5
+    detector = _opened(MetricClass.RATIO, 2)
+    assert isinstance(detector, AddsUp)
+    *_, bad = play(detector, stream, range(410))
+    assert (bad.score > PAGES).all()
+
+    detector.drop_evidence(np.array([0], np.int32))
+    after = detector.peek(intervals(stream, 410))
+    assert after.score[0] < 1 < after.score[1]
+    assert after.expected[0] == pytest.approx(after.expected[1], rel=0.2)

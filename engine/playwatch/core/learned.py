@@ -34,6 +34,7 @@ from playwatch.core.verdicts import Verdict
 from playwatch_models.calibration import Budget
 from playwatch_models.classes import MetricClass
 from playwatch_models.decision import Decider
+from playwatch_models.detector import AddsUp
 from playwatch_models.registry import WORTH, open_detector
 
 if TYPE_CHECKING:
@@ -255,8 +256,7 @@ class LearnedWatch:
         if self.audience is not None:
             sums = self.audience.filled(sums, self.groups)
         intervals = intervals_of(self.metric, sums)
-        group = intervals.group
-        if not len(group):
+        if not len(group := intervals.group):
             return []
         facts, is_open = self.facts, np.isin(self.phases.phase[group], (Phase.OPEN, Phase.CLEARING))
         findings = self.detector.step(intervals, is_open | self.decider.is_open(group))
@@ -311,7 +311,10 @@ class LearnedWatch:
 
     def _conclude(self, verdicts: VerdictBatch) -> list[Turn]:
         turns = self.openings.conclude(self.rule, self.condition, self.phases, verdicts)
-        self.decider.forget(self.openings.past())
-        opened = (one for change, one in turns if change is Change.OPENED)
-        self.decider.spend(sum(not one.related_to for one in opened))
+        past = self.openings.past()
+        self.decider.forget(past)
+        if isinstance(self.detector, AddsUp):
+            self.detector.drop_evidence(past)
+        heads = [one for change, one in turns if change is Change.OPENED and not one.related_to]
+        self.decider.spend(len(heads))
         return turns

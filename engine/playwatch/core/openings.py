@@ -129,16 +129,24 @@ class Openings:
         Notes
         -----
         Evidence of what is over fades only as views come in, in a small group for
-        an hour. So it must have hit as many more as any incident has to.
+        an hour. So it must be outside its band still, and have hit as many more as
+        any incident has to.
         """
         more = self._facts.hit[group] - self._hit_before.get(group, 0.0)
         is_enough = not more < condition.min_affected_views  # NaN: nobody knows
-        is_rare = self._facts.rarity[group] >= level
+        is_rare = self._facts.rarity[group] >= level and self._is_outside(group)
         if not (is_enough and is_rare and phases.phase[group] == Phase.OPEN):
             return False
         is_alone = self._heads_of(np.array([group], np.int32)).get(group) == group
         self._alone |= {group} if is_alone else set()
         return is_alone
+
+    def _is_outside(self, group: int) -> bool:
+        """Return whether the newest value is outside the band on its bad side; True without one."""
+        facts = self._facts
+        if facts.is_upward[group]:
+            return not facts.value[group] <= facts.high[group]
+        return not facts.value[group] >= facts.low[group]
 
     def _head(self, group: int) -> int:
         return self._head_of.get(group, group)
