@@ -202,4 +202,5 @@ def test_who_gives_up_silent_series_decides_the_same(seed: int, restarts: bool) 
     assert gave_up.seen == kept.seen
     assert gave_up.given_up > 0
     assert gave_up.series.live < kept.series.live
+    assert len(gave_up.pipeline.thresholds[0].groups) < len(kept.pipeline.thresholds[0].groups)
     assert any("opened" in fact for facts in kept.seen for fact in facts)

@@ -15,7 +15,7 @@ from playwatch.core.intake import Intake
 from playwatch.core.key_tables import KeyTables
 from playwatch.core.metrics import Catalogue
 from playwatch.core.pipeline import Pipeline
-from playwatch.core.rules import Anomaly, Rule
+from playwatch.core.rules import Anomaly, NoData, NoDataPolicy, Rule
 from playwatch.core.samples import Instant
 from playwatch.core.sequences import SequenceTracker
 from playwatch.core.series import NEVER, SeriesTable
@@ -23,6 +23,7 @@ from playwatch.core.snapshots import copy_state, pack, restore
 from playwatch.runtime.departing import Departing
 from playwatch.runtime.model_states import learned_of
 from playwatch.runtime.series_index import SeriesIndex
+from playwatch.runtime.standings import states_of
 from playwatch.telemetry import Telemetry
 from tests.detectors import MeanDetector
 from tests.stage import FAILURES, VIEWERS, a_rule
@@ -266,3 +267,111 @@ def test_keys_without_a_row_survive_a_restart(table: str) -> None:
 
     assert sorted(site.numbers(0, 1, table=table)) == [("always", 0), ("show", 0)]
     assert site.numbers(0, table="s") == [("first", 0)]
+
+
+def stances(site: Site, rule: str = "failures") -> dict[str, int]:
+    found = states_of(site.pipeline.watches)
+    return {state: count for name, state, count in found if name == rule and count}
+
+
+def test_groups_of_the_past_make_room_too() -> None:
+    site = Site(a_rule(by=("title",)), a_rule("> 5", name="viewers", metric=VIEWERS, by=("title",)))
+    for day in range(40):
+        site.days(1, "always", f"day-{day}")
+        site.send(f"day-{day}", metric=VIEWERS)
+
+    for watch in site.pipeline.thresholds:
+        assert len(watch.groups) < 16
+        assert ("day-39",) in watch.groups.keys
+        assert watch.groups.row_of(("day-20",)) is None
+    assert stances(site) == {"normal": 10}
+
+
+def test_a_group_begins_anew_with_its_next_title() -> None:
+    site = Site(a_rule(by=("title",)))
+    site.send("gone", "always")
+    site.days(9, "always")
+    (watch,) = site.pipeline.thresholds
+    assert stances(site) == {"normal": 1}
+    site.read(sample("new", 9.0))
+
+    assert len(watch.groups) == 2
+    assert watch.groups.row_of(("new",)) == 0
+    (incident,) = site.pipeline.open_incidents
+    assert incident.breakdowns == (("title", "new"),)
+    assert (incident.measured_value, incident.sample_size) == (9.0, 100)
+    assert stances(site) == {"normal": 1, "open": 1}
+
+
+def test_a_group_with_an_incident_or_an_alarm_to_give_is_kept() -> None:
+    silence = NoData(NoDataPolicy.OPEN, 10.0 * 86_400)
+    rules = (
+        a_rule(by=("title",), expire_after_s=20.0 * 86_400),
+        a_rule("> 50", name="silence", by=("title",), no_data=silence),
+    )
+    site = Site(*rules)
+    site.send("quiet")
+    site.read(sample("bad", 9.0))
+    site.days(9, "always")
+
+    failures, silent = site.pipeline.thresholds
+    assert sorted(failures.groups.keys.of(failures.groups.live)) == [("always",), ("bad",)]
+    assert len(silent.groups.live) == 3
+    site.days(1, "always")
+    site.sleep(8 * HOUR)
+    opened = {(one.rule, one.breakdowns[0][1]) for one in site.pipeline.open_incidents}
+    assert opened == {("failures", "bad"), ("silence", "bad"), ("silence", "quiet")}
+
+
+def test_a_new_group_has_nothing_of_the_one_whose_row_it_takes() -> None:
+    silence = NoData(NoDataPolicy.OPEN, 3600.0)
+    rules = (
+        a_rule("> 50", by=("title",), no_data=silence, expire_after_s=7200.0),
+        a_rule("< 5", name="sums", metric="ad_error_count", by=("title",), window_s=600.0),
+    )
+    site = Site(*rules)
+    site.send("gone")
+    site.send("gone", metric="ad_error_count")
+    site.days(9, "always")
+    failures, sums = site.pipeline.thresholds
+    site.send("new", metric="ad_error_count")
+    site.sleep(60_000)
+    site.send("new", metric="ad_error_count")
+    assert sums.groups.row_of(("new",)) == 0
+    assert not sums.open  # its window is not whole, as that of the old one was
+
+    site.send("new")
+    site.sleep(HOUR + 60_000)
+
+    assert failures.groups.row_of(("new",)) == 0
+    assert failures.open[0].is_silence  # the old one had been silent for too long to tell
+
+
+def test_groups_survive_a_restart_without_those_that_are_gone() -> None:
+    rules = (
+        a_rule(by=("title", "cdn")),
+        a_rule("> 500", name="viewers", metric=VIEWERS, by=("title",), window_s=3.0 * 86_400),
+    )
+    site = Site(*rules)
+    site.send("gone", metric=VIEWERS)
+    site.send("gone", "always", "show")
+    for _ in range(10):
+        site.days(1, "always", "show")
+        site.send("always", metric=VIEWERS)
+    site.read(sample("show", 9.0))
+    before = [watch.groups.keys.of(watch.groups.live) for watch in site.pipeline.thresholds]
+    site.restart()
+
+    failures, viewers = site.pipeline.thresholds
+    assert [list(one) for one in before] == [list(failures.groups.keys), list(viewers.groups.keys)]
+    assert failures.groups.row_of(("gone", "")) is None
+    row = failures.groups.row_of(("show", ""))
+    assert row is not None
+    assert failures.values(np.array([row], np.int32), site.monotonic_ms).tolist() == [9.0]
+    rows = np.arange(len(viewers.groups), dtype=np.int32)
+    assert viewers.values(rows, site.monotonic_ms).tolist() == [1.0]
+
+
+def sample(title: str, value: float) -> bytes:
+    one = {"metric": FAILURES, "value": value, "views": 100, "dimensions": {"title": title}}
+    return json.dumps(one).encode()

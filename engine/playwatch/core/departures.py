@@ -10,7 +10,11 @@ all others nothing is left that a verdict could need: windows belong to groups, 
 sample that could replace the newest one would be refused for its age. A series that
 is heard again is interned anew, also by a publisher who speaks of it by a number.
 
-Silence counts only while something else was heard, as it does for the groups.
+Groups of threshold rules that have been silent for as long go with them, when their
+phase is normal and nothing is left in their window. One that comes back begins as any
+new one does: a sum or an audience below its bound has to fill its window first.
+
+Silence counts only while something else was heard, as it does for learned groups.
 """
 
 from __future__ import annotations
@@ -61,33 +65,35 @@ class Departures:
         if monotonic_ms < self._due_ms:
             return _NONE
         self._due_ms = monotonic_ms + EVERY_MS
-        rows = self._departed(series)
+        newest_at = self._heard(series)
+        before_at = newest_at - self._silent_ms
+        if newest_at == NEVER or before_at < series.heard_since:
+            return _NONE
+        count = len(series)
+        is_silent = series.newest_at[:count] < before_at
+        rows = np.flatnonzero(is_silent & (series.metric[:count] != FREE))
+        lookout.give_up(rows, newest_at, self._silent_ms)
         rows = rows[~lookout.holds(rows)]
         if len(rows) > AT_ONCE:
             self._due_ms = monotonic_ms + _SOON_MS
             rows = rows[:AT_ONCE]
         if len(rows):
-            is_given_up = np.zeros(len(series), np.bool_)
+            is_given_up = np.zeros(count, np.bool_)
             is_given_up[rows] = True
             intake.forget(is_given_up)
             lookout.forget(rows)
             series.give_up(rows)
         return rows
 
-    def _departed(self, series: SeriesTable) -> NDArray[np.intp]:
-        """Return the rows that have been silent for long enough, and free ones never."""
-        count = len(series)
-        newest_at = int(series.newest_at[:count].max(initial=NEVER))
-        if newest_at == NEVER:
-            return _NONE
-        if newest_at - series.heard_until > OUTAGE_MS:
-            series.heard_since = newest_at
-        series.heard_until = newest_at
-        before_at = newest_at - self._silent_ms
-        if before_at < series.heard_since:
-            return _NONE
-        is_silent = series.newest_at[:count] < before_at
-        return np.flatnonzero(is_silent & (series.metric[:count] != FREE))
+    @staticmethod
+    def _heard(series: SeriesTable) -> int:
+        """Return the newest time of the stream; note since when it is heard."""
+        newest_at = int(series.newest_at[: len(series)].max(initial=NEVER))
+        if newest_at != NEVER:
+            if newest_at - series.heard_until > OUTAGE_MS:
+                series.heard_since = newest_at
+            series.heard_until = newest_at
+        return newest_at
 
 
 _NONE: Final = np.zeros(0, np.intp)

@@ -108,6 +108,15 @@ class Dispatch:
                 self._left[len(wanted_by)].append(start)
         self._kind[known] = _UNKNOWN
 
+    def in_use(self, number: int) -> NDArray[np.bool_]:
+        """Return which groups of a rule some series goes to; O(series) for each kind."""
+        used = np.zeros(len(self._groups[number]), np.bool_)
+        for kind, wanted_by in enumerate(self._wanted_by):
+            if number in wanted_by:
+                starts = self._start[self._kind == kind]
+                used[self._group[starts + wanted_by.index(number)]] = True
+        return used
+
     def _share_few(self, batch: SampleBatch) -> dict[int, Few]:
         rows = batch.series.tolist()
         self._know(batch.series)

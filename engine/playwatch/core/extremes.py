@@ -53,8 +53,8 @@ class ExtremeWindows(RingWindows):
         if len(self.extremes) < len(self.head):
             self.extremes = grown(self.extremes, len(self.head), np.nan)
 
-    def empty(self, group: int) -> None:
-        """Leave out all that one window holds."""
+    def empty(self, group: int | NDArray[np.intp]) -> None:
+        """Leave out all that one window holds, or that some do."""
         super().empty(group)
         self.extremes[group] = np.nan
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from playwatch.core.rules import Matcher
 
@@ -47,6 +51,13 @@ class GroupKeys:
         """Return those of now, which later groups do not join."""
         return GroupKeys(self._texts.copy(), is_of_all=self._is_of_all)
 
+    def of(self, rows: NDArray[np.int32]) -> GroupKeys:
+        """Return the same of some rows only."""
+        if len(rows) == len(self._texts):
+            return self.copy()
+        texts = self._texts
+        return GroupKeys([texts[row] for row in rows.tolist()], is_of_all=self._is_of_all)
+
 
 class GroupTable:
     """Maps the series of one rule to dense group rows.
@@ -68,10 +79,18 @@ class GroupTable:
         # A text each, for tuples of texts are most of what a group would cost.
         self._keys: list[str] = []
         self._rows: dict[str, int] = {}
+        self._free: list[int] = []
 
     def __len__(self) -> int:
-        """Return how many groups there are."""
+        """Return how many rows there are, free ones too."""
         return len(self._keys)
+
+    @property
+    def live(self) -> NDArray[np.int32]:
+        """The rows that hold a group, in rising order."""
+        is_live = np.ones(len(self._keys), np.bool_)
+        is_live[self._free] = False
+        return np.flatnonzero(is_live).astype(np.int32)
 
     @property
     def keys(self) -> GroupKeys:
@@ -92,10 +111,21 @@ class GroupTable:
         text = _AND.join(key)
         row = self._rows.get(text)
         if row is None:
-            row = len(self._keys)
-            self._keys.append(text)
+            if self._free:
+                row = self._free.pop()
+                self._keys[row] = text
+            else:
+                row = len(self._keys)
+                self._keys.append(text)
             self._rows[text] = row
         return row
+
+    def give_up(self, rows: NDArray[np.intp]) -> None:
+        """Let new groups have the rows of some; 1 µs each."""
+        for row in rows.tolist():
+            del self._rows[self._keys[row]]
+            self._keys[row] = _AND.join("" for _ in self._by)
+        self._free = sorted({*self._free, *rows.tolist()}, reverse=True)
 
     def row_of(self, key: tuple[str, ...]) -> int | None:
         """Return the row of a group; None when there is none."""

@@ -106,6 +106,11 @@ class Hindsight:
         """Return whether there is anything to correct."""
         return bool(self._moments)
 
+    @property
+    def groups(self) -> Iterable[int]:
+        """The groups that have moments to correct."""
+        return self._moments.keys()
+
     def concerns(self, groups: Iterable[int]) -> bool:
         """Return whether any of these groups has moments to correct."""
         return not self._moments.keys().isdisjoint(groups)

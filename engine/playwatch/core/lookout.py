@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from playwatch.core.samples import Instant
     from playwatch.core.series import SeriesTable
     from playwatch.core.watching import AnyWatch
+
+
+AT_ONCE: Final = 5_000
+"""How many groups of a rule are given up in one step."""
 
 
 class Lookout:
@@ -77,6 +81,24 @@ class Lookout:
         for learned in chain.from_iterable(self._learning.values()):
             held |= learned.groups.holds(rows)
         return held
+
+    def give_up(self, silent: NDArray[np.intp], newest_at: int, silent_ms: int) -> None:
+        """Give up groups of which nothing has been heard for a time.
+
+        Parameters
+        ----------
+        silent
+            The rows of series that have been silent for as long. Who wants them
+            is found out anew when they are heard.
+        newest_at
+            The newest time of the stream.
+        """
+        self._dispatch.forget(silent)
+        for number, watch in enumerate(self.judging):
+            rows = watch.silent_groups(newest_at, silent_ms)
+            if len(rows):
+                rows = rows[~self._dispatch.in_use(number)[rows]]
+                watch.give_up(rows[:AT_ONCE])
 
     def forget(self, rows: NDArray[np.intp]) -> None:
         """Forget series that no rule holds, so that others may take their rows."""

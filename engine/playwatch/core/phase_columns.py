@@ -87,7 +87,7 @@ class PhaseColumns:
         for name in self.columns:
             setattr(self, name, grown(getattr(self, name), capacity, _FILL[name]))
 
-    def forget(self, group: NDArray[np.int32]) -> None:
+    def forget(self, group: NDArray[np.integer]) -> None:
         """Make some groups as new."""
         self._busy = None
         for name in self.columns:

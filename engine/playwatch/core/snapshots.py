@@ -154,21 +154,28 @@ def _unpack(body: bytes) -> Part:
 
 
 def _copy_watch(watch: Watch) -> Part:
-    count = len(watch.groups)
+    live, count = watch.groups.live, len(watch.groups)
     facts = {
         "version": VERSION,
         "scope": watch.rule.scope,
-        "groups": watch.groups.keys.copy(),
+        "groups": watch.groups.keys.of(live),
         "counts_after": watch.counts_after,
     }
     columns = {
-        f"{owner}.{name}": getattr(holder, name)[:count].copy()
+        f"{owner}.{name}": (
+            getattr(holder, name)[:count].copy()
+            if len(live) == count
+            else getattr(holder, name)[live]
+        )
         for owner, holder, names in _holders(watch)
         for name in names
     }
     if isinstance(watch.windows, LatestWindows):
         for name in LatestWindows.SERIES_COLUMNS:
             columns[name] = getattr(watch.windows, name).copy()
+        place = np.zeros(max(count, 1), np.int32)
+        place[live] = np.arange(len(live))
+        columns["series_group"] = place[columns["series_group"]]
     return facts, columns
 
 

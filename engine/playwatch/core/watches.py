@@ -12,6 +12,7 @@ from playwatch.core.clerk import Clerk
 from playwatch.core.groups import GroupTable
 from playwatch.core.hindsight import Hindsight
 from playwatch.core.lifecycle import LifecycleState
+from playwatch.core.phases import Phase
 from playwatch.core.places import Places, distinct
 from playwatch.core.rules import NoDataPolicy, Threshold
 from playwatch.core.series import NEVER
@@ -238,6 +239,39 @@ class Watch:
         soonest = left_ms[can_open & (left_ms > 0)].min(initial=after_ms)
         self._silent_at_ms = monotonic_ms + (0 if len(silent) else int(soonest))
         return silent
+
+    def silent_groups(self, newest_at: int, silent_ms: int) -> NDArray[np.intp]:
+        """Return the groups that were silent for a time and of which nothing is left.
+
+        Nothing means: a normal phase, no incident, none that late data may
+        correct, an empty window, and no silence that may open an incident yet.
+
+        Parameters
+        ----------
+        newest_at
+            The newest time of the stream.
+        """
+        count, windows, phases = len(self.groups), self.windows, self.phases
+        longest_ms = max(silent_ms, round(2000 * self.rule.window_s))
+        kept = windows.clocks.newest_at[:count] >= newest_at - longest_ms
+        kept |= phases.phase[:count] != Phase.NORMAL
+        kept[[*self.open, *self._hindsight.groups]] = True
+        if self.rule.no_data.policy is NoDataPolicy.OPEN:
+            kept |= phases.is_armed[:count]
+        if isinstance(windows, LatestWindows):
+            kept |= windows.samples[:count] > 0
+        live = self.groups.live
+        return live[~kept[live]].astype(np.intp)
+
+    def give_up(self, group: NDArray[np.intp]) -> None:
+        """Let new groups have the rows of silent ones, which begin anew when they come back."""
+        self.groups.give_up(group)
+        if isinstance(self.windows, RingWindows):
+            self.windows.empty(group)
+        self.windows.clocks.forget(group)
+        self.phases.forget(group)
+        for row in group.tolist():
+            self._emptied_at.pop(row, None)
 
     def adopt(self, incident: Incident, now: Instant) -> None:
         """Take over an incident that the store says is open.

@@ -79,6 +79,11 @@ class EventClocks:
         self.hole_until = grown(self.hole_until, capacity, NEVER)
         self.first_at = grown(self.first_at, capacity, NEVER)
 
+    def forget(self, group: NDArray[np.intp]) -> None:
+        """Make the clocks of some groups as new."""
+        for name in self.COLUMNS:
+            getattr(self, name)[group] = 0 if name == "heard_ms" else NEVER
+
     def hear(
         self, places: Places, at: NDArray[np.int64], monotonic_ms: int, patience_ms: int
     ) -> None:
@@ -203,13 +208,13 @@ class RingWindows:
         """Take back samples that were counted before and have been replaced."""
         self._pour(Places(group), batch, -1)
 
-    def empty(self, group: int) -> None:
-        """Leave out all that one window holds."""
+    def empty(self, group: int | NDArray[np.intp]) -> None:
+        """Leave out all that one window holds, or that some do."""
         for column in (self.sums, self.views, self.samples):
             column[group] = 0
         self.recount(group)
 
-    def recount(self, rows: NDArray[np.int32] | int | slice = slice(None)) -> None:
+    def recount(self, rows: NDArray[np.integer] | int | slice = slice(None)) -> None:
         """Sum up anew what the rings of some groups hold, or all of them."""
         self.total_sums[rows] = self.sums[rows].sum(axis=-1)
         self.total_views[rows] = self.views[rows].sum(axis=-1)

@@ -120,9 +120,7 @@ class Readings:
         watch = next((one for one in self._watches() if one.rule.name == rule), None)
         if watch is None:
             return None
-        rows = np.arange(len(watch.groups), dtype=np.int32)
-        if isinstance(watch, LearnedWatch):
-            rows = watch.groups.live
+        rows = watch.groups.live
         if text:
             keys = watch.groups.keys
             found = await rows_with(
@@ -208,7 +206,7 @@ class Readings:
         """Return which groups of a rule to read now."""
         count = len(watch.groups)
         if count <= room:
-            return np.arange(count, dtype=np.int32)
+            return watch.groups.live
         first = self._next.get(watch.rule.name, 0) % count
         self._next[watch.rule.name] = first + room
         rows = (np.arange(first, first + room) % count).astype(np.int32)
@@ -235,8 +233,8 @@ class Readings:
         return held[1][:count]
 
     def _rule(self, watch: AnyWatch) -> RuleReading:
-        count = len(watch.groups)
-        phases = np.bincount(watch.phases.phase[:count], minlength=len(Phase))
+        live = watch.groups.live
+        phases = np.bincount(watch.phases.phase[live], minlength=len(Phase))
         values = self._known(watch)
         margin = margins(watch, values)
         has_value = bool(np.isfinite(margin).any())
@@ -245,7 +243,7 @@ class Readings:
         return RuleReading(
             watch.rule,
             watch.metric.unit,
-            count,
+            len(live),
             {phase: int(phases[phase]) for phase in Phase},
             nearest,
             is_busy=bool(phases[1:].any()),

@@ -103,7 +103,7 @@ def states_of(watches: Iterable[AnyWatch]) -> list[tuple[str, str, int]]:
     """Return how many groups of each rule are in which phase. O(groups)."""
     found = []
     for watch in watches:
-        counts = np.bincount(watch.phases.phase[: len(watch.groups)], minlength=len(Phase))
+        counts = np.bincount(watch.phases.phase[watch.groups.live], minlength=len(Phase))
         found += [(watch.rule.name, phase.name.lower(), int(counts[phase])) for phase in Phase]
     return found
 
