@@ -244,6 +244,9 @@ async def test_a_delivery_in_trouble_says_what_was_answered_and_when_it_is_tried
     async with site.engine() as engine:
         await engine.wait_to_say("given up")
         (dead,) = json.loads(await said_by(site, "delivery", "list", "--json"))
+        table = await said_by(site, "delivery", "list")
+        assert f"\n {dead['id']} " in table  # in one piece, to be copied
+        assert f"{dead['id']}: {dead['reason']}" in table.replace("\n", " ")
         site.pagerduty.faults.clear()
         said = await said_by(site, "delivery", "replay", dead["id"], "--author", "ann")
         assert said == "1 delivery queued again"

@@ -34,8 +34,8 @@ async def test_channels_are_listed_with_the_end_of_their_keys(tmp_path: Path) ->
     assert KEY not in table + document
     assert f"****{KEY[-4:]}" in table
     assert fingerprint(KEY) in table
-    assert "from error" in table
-    assert "no resolves" in table
+    assert "\noncall: from error\n" in table
+    assert "\nscreen: no resolves\n" in table
     assert (oncall["key"], oncall["fingerprint"]) == (f"****{KEY[-4:]}", fingerprint(KEY))
     assert (later["key"], later["fingerprint"]) == ("${NOT_SET}", "")
     assert later["alert_types"] == "anomaly"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_channels(channels: Sequence[Document]) -> None:
-    """Print channels, one to a row."""
+    """Print channels, one to a row, and below them what they take and how they are."""
     console = Console()
     if not channels:
         console.print("No channels.")
@@ -24,7 +24,6 @@ def print_channels(channels: Sequence[Document]) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("name", "service", "from", "state", "alert types", "key", "fingerprint"):
         table.add_column(name, no_wrap=True)
-    table.add_column("only", overflow="fold")
     for channel in channels:
         table.add_row(
             escape(channel["name"]),
@@ -32,10 +31,11 @@ def print_channels(channels: Sequence[Document]) -> None:
             "file" if channel["origin"] == "configuration" else "run time",
             channel["state"],
             *(escape(str(channel[name])) for name in ("alert_types", "key", "fingerprint")),
-            escape(_narrowed(channel)),
         )
     console.print(table)
     for channel in channels:
+        if narrowed := _narrowed(channel):
+            console.print(escape(f"{channel['name']}: {narrowed}"), highlight=False)
         if channel["complaint"]:
             console.print(escape(f"{channel['name']}: {channel['complaint']}"), highlight=False)
 

@@ -119,13 +119,17 @@ def _record(console: Console, story: IncidentStory) -> None:
 
 
 def delivery_table(deliveries: Sequence[Document]) -> None:
-    """Print deliveries that wait or were given up, one to a row."""
+    """Print deliveries that wait or were given up, one to a row, and below them why.
+
+    An id stands in one piece, however narrow the terminal, so that it can be copied.
+    """
     console = Console()
     if not deliveries:
         console.print("Nothing waits, and nothing was given up.")
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("id", "status", "attempts", "decided (UTC)", "next try (UTC)", "reason"):
+    table.add_column("id", no_wrap=True, overflow="ignore")
+    for name in ("status", "attempts", "decided (UTC)", "next try"):
         table.add_column(name, overflow="fold")
     for delivery in deliveries:
         table.add_row(
@@ -134,9 +138,11 @@ def delivery_table(deliveries: Sequence[Document]) -> None:
             str(delivery["attempts"]),
             delivery["created_at"][11:19],
             (delivery["next_try_at"] or "")[11:19],
-            escape(delivery["reason"]),
         )
     console.print(table)
+    for delivery in deliveries:
+        if delivery["reason"]:
+            console.print(escape(f"{delivery['id']}: {delivery['reason']}"), highlight=False)
 
 
 def _where(incident: Incident) -> str:
