@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+
+import pytest
 
 from playwatch.core.deliveries import Action
 from playwatch.core.incidents import Status
 from playwatch.core.listings import IncidentQuery
 from playwatch.core.rules import Severity
 from playwatch.demo.stand_in import StandIn
+from playwatch.errors import StoreError
+from playwatch.store.memory import MemoryStore
 from tests.delivering import delivering, message, pagerduty, put, turn, until_ended
 from tests.faults.truth import assert_true, busiest_minute, incidents
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from playwatch.core.incidents import Incident
-    from playwatch.ports import Store
+    from playwatch.ports import AttemptRecord, Store
     from tests.fakes import HandClock
 
 LIMITS = {"on-call": 20}
@@ -73,6 +81,67 @@ async def test_off_means_that_each_is_told_however_long_it_takes(
             await turn(clock, lambda: len(server.pages) == 100)
         assert await rollups_in(store) == []
         assert_true(server, storm)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_what_a_rollup_grew_to_is_told_a_minute_later_though_nothing_more_happens(
+    store: Store, clock: HandClock, *, restarts: bool
+) -> None:
+    async with StandIn(clock=clock) as server:
+
+        def is_told_twice() -> bool:
+            return sum(one.dedup_key.startswith("playwatch/rollup-") for one in server.journal) == 2
+
+        first, second = (pagerduty(server.url, clock) for _ in range(2))
+        async with delivering(store, clock, first, rate_limits=LIMITS) as outbox:
+            for name, count, size in (("early", 40, 4), ("late", 60, 64)):
+                await put(store, outbox, *map(message, incidents(count, name=name)))
+                await until_size(store, size)
+            if not restarts:
+                await turn(clock, is_told_twice)
+        if restarts:
+            async with delivering(store, clock, second, rate_limits=LIMITS):
+                await turn(clock, is_told_twice)
+        (rollup,) = await rollups_in(store)
+        story = await store.incident(rollup.id)
+        assert story is not None
+        said = [one.incident.sample_size for one in story.deliveries]
+        assert said == [4, 64]
+
+
+class Forgetful(MemoryStore):
+    """Records nothing until it is well."""
+
+    is_well = False
+
+    async def record(self, records: Iterable[AttemptRecord]) -> None:
+        if not self.is_well:
+            message = "the disk is full"
+            raise StoreError(message)
+        await super().record(records)
+
+
+async def test_a_crash_before_a_rollup_is_recorded_counts_nobody_twice(clock: HandClock) -> None:
+    store, storm = Forgetful(), incidents(80)
+    async with StandIn(clock=clock) as server:
+        first, second = (pagerduty(server.url, clock) for _ in range(2))
+        async with delivering(store, clock, first, rate_limits=LIMITS) as outbox:
+            await put(store, outbox, *map(message, storm))
+            await until_size(store, 44)
+            await outbox.stop(0)
+        store.is_well = True
+        async with delivering(store, clock, second, rate_limits=LIMITS):
+            await turn(clock, lambda: len(server.pages) == 37)
+            await until_ended(store, *map(message, storm))
+        (rollup,) = await rollups_in(store)
+        assert rollup.sample_size == 44
+
+
+async def until_size(store: Store, size: int) -> None:
+    """Wait until the only roll-up stands for so many."""
+    async with asyncio.timeout(PATIENCE_S):
+        while [one.sample_size for one in await rollups_in(store)] != [size]:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.001)
 
 
 async def test_a_rollup_outlives_restarts(store: Store, clock: HandClock) -> None:

@@ -161,7 +161,7 @@ class Lane:
                     await self._take_over()
                     is_started = True
                 await self._rollups.step(self._busy.ids, self._left)
-                wait_s = await self._dispatch(tasks)
+                wait_s = self._rollups.wait_s(await self._dispatch(tasks))
                 told = ""
             except StoreError as error:
                 if str(error) != told:

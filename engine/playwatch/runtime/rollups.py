@@ -60,6 +60,7 @@ class RollUps:
         self._members: dict[str, Member] = {}
         self._open: dict[str, Incident] = {}
         self._told_ms: dict[str, int] = {}
+        self._grown: set[str] = set()
         self._covered: dict[str, Delivery] = {}
         self._has_news = True
         self._decided_at = 0
@@ -71,6 +72,10 @@ class RollUps:
         self._open = {one.id: one for one in mine}
         if not mine:
             return
+        told = {one.id for one in await self._store.routed(list(self._open))}
+        self._grown = {
+            one.id for one in mine if rollups.message(one, Action.TRIGGER, 0).id not in told
+        }
         decided = await self._store.decided(rollups.word(self._channel))
         self._decided_at = max((one.at for one in decided), default=0)
         members = {one.incident_id: one for one in map(rollups.member_of, decided)}
@@ -122,8 +127,21 @@ class RollUps:
             await self._look(busy, doubted)
         if self._covered:
             await self._settle(list(self._covered.values()))
+        for name in [name for name in self._grown if self._wait_ms(name) == 0]:
+            await self._tell_growth(self._open[name])
         if self._open:
             await self._end()
+
+    def wait_s(self, others: float | None) -> float | None:
+        """Return how long nothing is to be done here either; None for until a wake-up."""
+        waits = [self._wait_ms(name) / 1000 for name in self._grown]
+        return min(waits if others is None else [*waits, others], default=None)
+
+    def _wait_ms(self, rollup_id: str) -> int:
+        """Return how long it takes until a roll-up may be told again."""
+        told_ms = self._told_ms.get(rollup_id)
+        since = self._clock.monotonic_ms()
+        return 0 if told_ms is None else max(0, told_ms + _NEWS_MS - since)
 
     async def _look(self, busy: Collection[str], doubted: Collection[str]) -> None:
         """Roll up what is too far back in the queue."""
@@ -137,7 +155,9 @@ class RollUps:
             raise
 
     async def _roll_up(self, kept: int, busy: Collection[str], doubted: Collection[str]) -> None:
-        queue = await self._store.due(self._channel, _END_OF_TIME, _MOST, set(busy))
+        due = await self._store.due(self._channel, _END_OF_TIME, _MOST, set(busy))
+        # After a crash those that were rolled up may stand in the queue still.
+        queue = [each for each in due if not self.covers(each)]
         late = [each.incident_id for each in queue if each.action is Action.TRIGGER][kept:]
         if not late:
             return
@@ -150,7 +170,6 @@ class RollUps:
     async def _tell(
         self, key: str, severity: Severity, pending: list[Delivery], doubted: Collection[str]
     ) -> None:
-        now_ms = self._clock.monotonic_ms()
         # Each record of an incident has its own moment: one at the same would not be kept.
         now_at = self._decided_at = max(self._clock.wall_ms(), self._decided_at + 1)
         opened = [
@@ -158,7 +177,7 @@ class RollUps:
         ]
         rollup = rollups.rolled_up(opened[0] if opened else None, pending, severity, now_at)
         decided = rollups.decisions(rollup, pending, now_at, doubted)
-        is_told = now_ms - self._told_ms.get(rollup.id, -_NEWS_MS) >= _NEWS_MS
+        is_told = self._wait_ms(rollup.id) == 0
         triggers = [rollups.message(rollup, Action.TRIGGER, now_at)] if is_told else []
         if not opened:
             decided.append(decision_of(Change.OPENED, rollup, now_at))
@@ -166,11 +185,23 @@ class RollUps:
         log.warning("channel %s: %s", self._channel, rollup.summary)
         self._open[rollup.id] = rollup
         if is_told:
-            self._told_ms[rollup.id] = now_ms
-        self._log.expect(triggers)
+            self._told(rollup, triggers)
+        else:
+            self._grown.add(rollup.id)
         members = map(rollups.member_of, decided[: len(decided) - (not opened)])
         self._members |= {one.incident_id: one for one in members}
         self._covered |= {each.id: each for each in pending}
+
+    async def _tell_growth(self, rollup: Incident) -> None:
+        """Tell how large a roll-up is that has grown since it was told last."""
+        trigger = rollups.message(rollup, Action.TRIGGER, self._clock.wall_ms())
+        await self._store.commit(Changes([rollup], [trigger]))
+        self._told(rollup, [trigger])
+
+    def _told(self, rollup: Incident, triggers: list[Delivery]) -> None:
+        self._told_ms[rollup.id] = self._clock.monotonic_ms()
+        self._grown.discard(rollup.id)
+        self._log.expect(triggers)
 
     async def _settle(self, covered: list[Delivery]) -> None:
         """Record what a roll-up has told, or tells the end of."""
@@ -198,4 +229,5 @@ class RollUps:
             decided = decision_of(Change.CLOSED, ended, now_at)
             await self._store.commit(Changes([ended], [resolve], [decided]))
             del self._open[rollup.id]
+            self._grown.discard(rollup.id)
             self._log.expect([resolve])
