@@ -42,6 +42,7 @@ from tests.delivering import (
     turn,
     until_ended,
 )
+from tests.fakes import settle
 from tests.kit.channels import KEY
 from tests.kit.stores import T0, an_incident
 from tests.waiting import PATIENCE_S, soon
@@ -139,6 +140,8 @@ async def test_retry_after_holds_the_whole_channel_and_no_other(
             await asleep(clock)
             await put(store, outbox, message(two), message(two, channel="other"))
             await server.wait_for_events(3)
+            await settle()  # the lane of the held key has been woken, and sleeps again
+            await asleep(clock)
             await clock.advance(19.9)
             await asleep(clock)
 
