@@ -87,8 +87,7 @@ class Engine:
     def tick(self, now: Instant) -> None:
         self.keep(self.pipeline.tick(now))
         if self.departures is not None:
-            look = self.departures.look
-            rows = look(self.series, self.pipeline.lookout, self.intake, now.monotonic_ms)
+            rows = self.departures.look(self.series, self.pipeline.lookout, self.intake, now)
             self.given_up += len(rows)
 
     def restart(self, now: Instant) -> None:

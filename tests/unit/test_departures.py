@@ -89,7 +89,7 @@ class Site:
         self.at += ms
         self.monotonic_ms += ms
         self.pipeline.tick(Instant(self.at, self.monotonic_ms))
-        self.departing.look(self.pipeline, self.intake, self.monotonic_ms)
+        self.departing.look(self.pipeline, self.intake, Instant(self.at, self.monotonic_ms))
 
     def days(self, count: int, *titles: str) -> None:
         for _ in range(6 * count):
@@ -133,6 +133,25 @@ def test_ever_changing_titles_take_no_more_rows_than_those_of_nine_days() -> Non
 
     assert len(site.series) <= 1 + 2 * 10
     assert site.titles()[-1] == "metre-59"
+
+
+def test_titles_that_find_no_room_are_a_sign_that_the_others_are_gone() -> None:
+    site = Site(
+        Rule("a", FAILURES, Anomaly(1.0, ((), ("title",)), min_affected_views=1.0)),
+        a_rule(by=("title",)),
+        limit=2,
+    )
+    site.days(1, "first", "second")
+    for day in range(8):
+        assert site.send(f"day-{day}") == ["series_limit"]
+        site.days(1, f"day-{day}")
+    site.days(1, "new")
+
+    assert site.titles() == ["new"]
+    site.days(2, "new", "other")
+    assert site.titles() == ["new", "other"]
+    (watch,) = learned_of(site.pipeline)
+    assert watch.groups.find((("title", "other"),)) >= 0
 
 
 def test_a_row_begins_anew_with_its_next_series() -> None:

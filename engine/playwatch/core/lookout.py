@@ -13,6 +13,7 @@ from playwatch.core.dispatch import Dispatch, Part
 from playwatch.core.learned import LearnedWatch
 from playwatch.core.replacement import by_metric
 from playwatch.core.samples import FEW
+from playwatch.core.vacancies import vacate
 from playwatch.core.watches import Watch
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ class Lookout:
             held |= learned.groups.holds(rows)
         return held
 
-    def give_up(self, silent: NDArray[np.intp], newest_at: int, silent_ms: int) -> None:
+    def give_up(
+        self, silent: NDArray[np.intp], newest_at: int, silent_ms: int, crowded: Iterable[int] = ()
+    ) -> None:
         """Give up groups of which nothing has been heard for a time.
 
         Parameters
@@ -92,7 +95,13 @@ class Lookout:
             is found out anew when they are heard.
         newest_at
             The newest time of the stream.
+        crowded
+            Metrics of which new series find no room.
         """
+        for metric in crowded:
+            # A rule that hears nothing but what finds no room does not look by itself.
+            for learned in self._learning.get(metric, ()):
+                vacate(learned, self._series, newest_at - silent_ms)
         self._dispatch.forget(silent)
         for number, watch in enumerate(self.judging):
             rows = watch.silent_groups(newest_at, silent_ms)

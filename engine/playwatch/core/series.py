@@ -82,6 +82,8 @@ class SeriesTable:
         Scratch by row: finds a series that stands twice in a batch.
     heard_since, heard_until
         From when on the stream was heard without an outage, and until when.
+    crowded
+        Metrics of which a new series found no room since somebody last looked.
 
     Notes
     -----
@@ -96,6 +98,7 @@ class SeriesTable:
         self._widest: dict[int, str] = {}
         self._free: list[int] = []
         self.heard_since = self.heard_until = NEVER
+        self.crowded: set[int] = set()
         self.metric: NDArray[np.int32] = np.zeros(0, np.int32)
         self.newest_at: NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest_value: NDArray[np.float64] = np.zeros(0)
@@ -133,6 +136,7 @@ class SeriesTable:
         row = rows.get(canonical)
         if row is None:
             if len(rows) >= self._limit:
+                self.crowded.add(metric)
                 raise SeriesLimitError(str(metric), self._limit, self._widest_dimension(metric))
             row = (
                 self._move_in(metric, canonical) if self._free else self._append(metric, canonical)

@@ -53,10 +53,11 @@ class Vacancies:
             self.since_at = newest_at
         self.looked_at = newest_at
         if newest_at - self.since_at >= SILENT_MS:
-            _vacate(watch, series, newest_at - SILENT_MS)
+            vacate(watch, series, newest_at - SILENT_MS)
 
 
-def _vacate(watch: LearnedWatch, series: SeriesTable, before_at: int) -> None:
+def vacate(watch: LearnedWatch, series: SeriesTable, before_at: int) -> None:
+    """Give up the series that were silent since a time, and the groups that have none left."""
     count = len(watch.groups)
     kept = watch.intervals.newest_at[:count] >= before_at
     kept[watch.phases.active()] = True

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from playwatch.core.intake import Intake
     from playwatch.core.pipeline import Pipeline
+    from playwatch.core.samples import Instant
     from playwatch.telemetry import Telemetry
 
 
@@ -31,9 +32,9 @@ class Departing:
         self._departures = Departures()
         self.forget: Callable[[NDArray[np.intp]], None] = lambda _: None
 
-    def look(self, pipeline: Pipeline, intake: Intake, monotonic_ms: int) -> None:
+    def look(self, pipeline: Pipeline, intake: Intake, now: Instant) -> None:
         """Give up what is due; see `playwatch.core.departures`."""
-        rows = self._departures.look(pipeline.series, pipeline.lookout, intake, monotonic_ms)
+        rows = self._departures.look(pipeline.series, pipeline.lookout, intake, now)
         if len(rows):
             self.forget(rows)
             self._telemetry.series_given_up.inc(len(rows))

@@ -227,7 +227,7 @@ class Evaluator:
                 if self._recorder is not None:
                     self._recorder.tick(now)
                 self._commits.put(self._pipeline.tick(now))
-                self.departing.look(self._pipeline, self._intake, now.monotonic_ms)
+                self.departing.look(self._pipeline, self._intake, now)
 
     async def keep_snapshots(self) -> None:
         """Save the state of the pipeline each half minute, until cancelled."""
