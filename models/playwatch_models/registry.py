@@ -18,20 +18,36 @@ if TYPE_CHECKING:
     from playwatch_models.archive import Archive
     from playwatch_models.detector import Detector
 
-__all__ = ["DETECTORS", "WORTH", "open_detector", "shipped_model"]
+__all__ = ["DETECTORS", "WORTH", "model_fault", "open_detector", "opened", "shipped_model"]
+
+
+def shipped_model() -> Archive | None:
+    """Return the trained model that came with the package, None if none did that can be read."""
+    return _shipped()[0]
+
+
+def model_fault() -> str:
+    """Return why the model that came with the package cannot be read; empty if it can."""
+    return _shipped()[1]
+
+
+def opened(raw: bytes) -> tuple[Archive | None, str]:
+    """Return a model, or why it cannot be read: damaged, or of another version.
+
+    Notes
+    -----
+    The tails judge without it, so nobody is left unwatched for a bad file.
+    """
+    try:
+        return unpack(raw), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 @cache
-def shipped_model() -> Archive | None:
-    """Return the trained model that came with the package, None if none did.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged or of another version.
-    """
+def _shipped() -> tuple[Archive | None, str]:
     file = files("playwatch_models") / "data" / "forest.npz"
-    return unpack(file.read_bytes()) if file.is_file() else None
+    return opened(file.read_bytes()) if file.is_file() else (None, "")
 
 
 def _learned(watch: Watch) -> Detector:

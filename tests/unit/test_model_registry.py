@@ -5,7 +5,7 @@ import pytest
 
 from playwatch_models.classes import MetricClass
 from playwatch_models.detector import Intervals
-from playwatch_models.registry import open_detector
+from playwatch_models.registry import model_fault, open_detector, opened, shipped_model
 
 
 @pytest.mark.parametrize("metric_class", MetricClass)
@@ -24,3 +24,16 @@ def test_every_class_of_metric_has_a_detector(metric_class: MetricClass) -> None
 def test_an_interval_of_no_length_is_refused() -> None:
     with pytest.raises(ValueError, match="longer than nothing"):
         open_detector(MetricClass.GAUGE, 0.0)
+
+
+def test_the_model_that_ships_can_be_read() -> None:
+    assert shipped_model() is not None
+    assert model_fault() == ""
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK\x03\x04 and nothing more", b"\x93NUMPY"])
+def test_a_damaged_model_is_none_and_says_why(raw: bytes) -> None:
+    model, fault = opened(raw)
+
+    assert model is None
+    assert "no model file" in fault

@@ -31,7 +31,7 @@ def config(
     as_json: JsonOption = False,
 ) -> None:
     """Check a configuration: every mistake at once, with file:line:column."""
-    from playwatch.cli.settings import counted, load
+    from playwatch.cli.settings import at_work, counted, load
     from playwatch.config.check import findings
     from playwatch.errors import ConfigError
 
@@ -51,8 +51,7 @@ def config(
         if settings is None:
             typer.echo(counted(len(mistakes), "mistake"), err=True)
         else:
-            rules = counted(len(settings.rules), "rule")
-            typer.echo(f"{file}: {rules}, {counted(len(settings.channels), 'channel')}")
+            typer.echo(f"{file}: {at_work(settings)}")
     if mistakes or doubts:
         raise typer.Exit(1)
 

@@ -46,10 +46,11 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
     import logging
 
     from playwatch.app import running
-    from playwatch.cli.settings import counted
+    from playwatch.cli.settings import at_work, counted
     from playwatch.cli.signals import hang_ups, stop_requested
     from playwatch.cli.supervisor import Supervisor
     from playwatch.runtime.heap import give_back_large_blocks, spare_what_stays
+    from playwatch_models.registry import model_fault
 
     give_back_large_blocks()
     log = logging.getLogger("playwatch")
@@ -60,13 +61,14 @@ async def _serve(load: Callable[[], Settings], *, is_dry_run: bool, record: Path
             asyncio.TaskGroup() as tasks,
         ):
             spare_what_stays()
-            rules, channels = len(settings.rules), len(settings.channels)
-            log.info("%s, %s", counted(rules, "rule"), counted(channels, "channel"))
+            log.info("%s", at_work(settings))
+            if fault := model_fault():
+                log.warning("the model judges without its learned stage: %s", fault)
             if engine.web_url:
                 log.info("pages, health and metrics at %s", engine.web_url)
             reloading = tasks.create_task(_reload_when(asked, engine.reloader))
             living = tasks.create_task(supervisor.keep_alive())
-            supervisor.say("READY=1", f"STATUS={counted(rules, 'rule')} at work")
+            supervisor.say("READY=1", f"STATUS={counted(len(settings.rules), 'rule')} at work")
             await stop.wait()
             log.info("stopping")
             supervisor.say("STOPPING=1")

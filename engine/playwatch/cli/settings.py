@@ -31,3 +31,13 @@ def load(path: Path, *, need_secrets: bool = True) -> Settings:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 rule``, ``3 rules``."""
     return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+
+
+def at_work(settings: Settings) -> str:
+    """Return what is set to work: ``3 rules, every percentage watched, 1 channel``."""
+    written = settings.anomalies
+    watched = "every percentage watched"
+    if written is not None:
+        watched = counted(sum(one.enabled for one in written), "anomaly", "anomalies")
+    rules, channels = len(settings.rules), len(settings.channels)
+    return f"{counted(rules, 'rule')}, {watched}, {counted(channels, 'channel')}"
