@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from playwatch.channels.exchange import BODY_LIMIT, Exchange, PostLimits
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -208,6 +208,33 @@ async def test_surplus_bytes_are_no_answer_to_the_next_request() -> None:
     ):
         await exchange.post(b"one")
         assert (await exchange.post(b"two")).status == 202
+
+
+async def test_what_came_while_nobody_asked_is_no_answer_to_the_next_request() -> None:
+    told, went_on = asyncio.Event(), asyncio.Event()
+
+    async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(FINE)
+        await told.wait()
+        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nold")
+        await writer.drain()
+        await went_on.wait()
+        writer.close()
+
+    server = await asyncio.start_server(repeat, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connector = aiohttp.TCPConnector(limit=0)
+    async with exchange_with(f"http://127.0.0.1:{port}/", connector=connector) as exchange:
+        await exchange.post(b"{}")
+        told.set()
+        (kept,) = connector._conns.values()
+        await soon(lambda: kept[0][0].should_close)
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await exchange.post(b"{}")
+        assert (await exchange.post(b"{}")).body == b"ok"
+        went_on.set()
+    server.close()
 
 
 async def test_garbage_is_no_status() -> None:

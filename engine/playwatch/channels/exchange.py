@@ -150,7 +150,9 @@ class Exchange:
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
         protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None:  # closed as soon as it was open
+        # Closed as soon as it was open; or something came while nobody had asked,
+        # which is no answer to what is asked next.
+        if protocol is None or transport is None or protocol.should_close:
             connection.close()
             raise aiohttp.ServerDisconnectedError
         return connection, protocol, transport
