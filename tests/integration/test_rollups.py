@@ -21,6 +21,7 @@ from tests.waiting import PATIENCE_S
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from playwatch.core.deliveries import Changes
     from playwatch.core.incidents import Incident
     from playwatch.ports import AttemptRecord, Store
     from tests.fakes import HandClock
@@ -131,6 +132,33 @@ async def test_a_crash_before_a_rollup_is_recorded_counts_nobody_twice(clock: Ha
             await outbox.stop(0)
         store.is_well = True
         async with delivering(store, clock, second, rate_limits=LIMITS):
+            await turn(clock, lambda: len(server.pages) == 37)
+            await until_ended(store, *map(message, storm))
+        (rollup,) = await rollups_in(store)
+        assert rollup.sample_size == 44
+
+
+class Unsure(MemoryStore):
+    """Keeps a roll-up and says that it could not, once."""
+
+    is_sure = False
+
+    async def commit(self, changes: Changes) -> None:
+        await super().commit(changes)
+        if not self.is_sure and any(one.id.startswith("rollup-") for one in changes.incidents):
+            self.is_sure = True
+            message = "disk I/O error"
+            raise StoreError(message)
+
+
+async def test_a_rollup_that_was_kept_in_spite_of_an_error_holds_nothing_up(
+    clock: HandClock,
+) -> None:
+    store, storm = Unsure(), incidents(80)
+    async with StandIn(clock=clock) as server:
+        channel = pagerduty(server.url, clock)
+        async with delivering(store, clock, channel, rate_limits=LIMITS) as outbox:
+            await put(store, outbox, *map(message, storm))
             await turn(clock, lambda: len(server.pages) == 37)
             await until_ended(store, *map(message, storm))
         (rollup,) = await rollups_in(store)

@@ -63,6 +63,7 @@ class RollUps:
         self._grown: set[str] = set()
         self._covered: dict[str, Delivery] = {}
         self._has_news = True
+        self._is_unsure = False
         self._decided_at = 0
 
     async def recover(self) -> None:
@@ -77,7 +78,7 @@ class RollUps:
             one.id for one in mine if rollups.message(one, Action.TRIGGER, 0).id not in told
         }
         decided = await self._store.decided(rollups.word(self._channel))
-        self._decided_at = max((one.at for one in decided), default=0)
+        self._decided_at = max((one.at for one in decided), default=self._decided_at)
         members = {one.incident_id: one for one in map(rollups.member_of, decided)}
         routed = await self._store.routed(list(members))
         alone = {one.incident_id for one in routed if one.channel == self._channel and one.attempts}
@@ -122,6 +123,9 @@ class RollUps:
         doubted
             Ids of those that an earlier process may have sent.
         """
+        if self._is_unsure:  # the store may have kept what it said it could not
+            await self.recover()
+            self._is_unsure = False
         if self._has_news:
             self._has_news = False
             await self._look(busy, doubted)
@@ -151,7 +155,7 @@ class RollUps:
         try:
             await self._roll_up(rollups.kept(room), busy, doubted)
         except StoreError:
-            self._has_news = True
+            self._has_news = self._is_unsure = True
             raise
 
     async def _roll_up(self, kept: int, busy: Collection[str], doubted: Collection[str]) -> None:
