@@ -657,3 +657,23 @@ async def test_the_lag_is_counted_from_the_arrival_however_long_a_read_waited_fo
     value = setting.telemetry.registry.get_sample_value
     assert value("playwatch_evaluation_lag_seconds_count") == 1
     assert value("playwatch_evaluation_lag_seconds_sum") == pytest.approx(0.3)
+
+
+async def test_series_that_are_long_gone_are_given_up_between_two_reads() -> None:
+    setting = Setting(MemoryStore(), HandClock())
+    series, day_ms = setting.evaluator.pipeline.series, 86_400_000
+    async with setting.running():
+        setting.feed.bring(sample(1), sample(1, "DE"))
+        await setting.feed.done()
+        series.newest_at[1] -= 9 * day_ms
+        series.heard_since = setting.clock.wall_ms() - 20 * day_ms
+        series.heard_until = setting.clock.wall_ms()
+        await pass_by(setting, 1)
+        assert setting.metric("playwatch_series 1.0")
+        assert setting.metric("playwatch_series_given_up_total 1.0")
+
+        setting.feed.bring(sample(1, "DE"), sample(1, "FR"))
+        await setting.feed.done()
+
+        assert setting.metric("playwatch_series 3.0")
+        assert len(series) == 3
