@@ -7,7 +7,8 @@ request. Then the same
 * beside a publisher that floods: 30,000 single samples a second at QoS 0;
 * through a broker that stands still for two seconds (SIGSTOP), counted from when it goes on;
 * on a disk that takes 200 ms to make anything durable (every `fsync` is held up by strace);
-* on such a disk for the history alone, of which a minute is written during the breaches;
+* on such a disk for the history alone, of which a minute is written during the breaches, each
+  write held up for 20 ms as well;
 * beside a channel whose receiver takes every request and never answers.
 
 Lag is how long the oldest unread message had waited, as ``/metrics`` says it, asked
@@ -148,7 +149,7 @@ async def measure(weather: str, breaches: int) -> dict[str, Any]:
                     "memory_mb": round(seen.memory_mb, 1),
                     "dropped_and_counted": dropped,
                     "log_mb": round(await one.metric("playwatch_store_log_bytes") / 1e6, 2),
-                    "syncs_held_up": _syncs(Path(folder)),
+                    "calls_held_up": _calls(Path(folder)),
                     "lost": breaches - len(receiving.first_at),
                     "doubled": len(receiving.triggers) - len(set(receiving.triggers)),
                 }
@@ -244,8 +245,8 @@ async def hanging() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
-def _syncs(folder: Path) -> int:
-    """Return how often something was made durable on the slow disk since the start."""
+def _calls(folder: Path) -> int:
+    """Return how often something was written, or made durable, on a slow disk since the start."""
     trace = folder / HELD_UP
     return trace.read_text().count("(DELAYED)") if trace.exists() else 0
 
@@ -257,12 +258,12 @@ def _until_history_s(breaches: int) -> float:
 
 def _strace(weather: str, folder: Path) -> tuple[str, ...]:
     """Return what runs a command on a disk that takes its time, for the history or for all."""
-    calls = "fsync,fdatasync"
-    held_up = f"inject={calls}:delay_exit={DISK_MS * 1000}"
-    watched: tuple[str, ...] = ("-e", f"trace={calls}", "-e", held_up)
+    held_up = f"inject=fsync,fdatasync:delay_exit={DISK_MS * 1000}"
+    watched: tuple[str, ...] = ("-e", "trace=fsync,fdatasync", "-e", held_up)
     if weather == HISTORY:
         path = folder.resolve() / "playwatch-history.db"
-        watched += ("-P", str(path), "-P", f"{path}-wal")
+        slowly = ("-e", "inject=pwrite64:delay_exit=20000", "-P", str(path), "-P", f"{path}-wal")
+        watched = ("-e", "trace=fsync,fdatasync,pwrite64", "-e", held_up, *slowly)
     return ("strace", "-f", "--seccomp-bpf", "--quiet=all", "-o", str(folder / HELD_UP), *watched)
 
 
