@@ -32,7 +32,15 @@ class Connection(aiosqlite.Connection):
             If SQLite cannot open or read the file.
         """
         connection = cls(
-            partial(sqlite3.connect, uri, uri=True, timeout=_BUSY_S, isolation_level=None), 64
+            partial(
+                sqlite3.connect,
+                uri,
+                uri=True,
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,  # see `lend`
+            ),
+            64,
         )
         try:
             await connection
@@ -48,6 +56,13 @@ class Connection(aiosqlite.Connection):
                 raise StoreError(message) from error
             raise
         return connection
+
+    async def lend(self, other: Connection, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Return what a function returns that is called with this one on another's thread.
+
+        The other one does nothing else meanwhile; nor may this one.
+        """
+        return await other.call(lambda _: work(self._conn))
 
     async def call(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Return what a function returns that is called on the connection's thread."""

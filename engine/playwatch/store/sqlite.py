@@ -48,7 +48,7 @@ _P = ParamSpec("_P")
 _PIECE: Final = 1 << 18
 """Bytes of a snapshot that one transaction writes: what an incident may wait for."""
 
-_SETTINGS: Final = ("synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0")
+_SETTINGS: Final = ("foreign_keys = ON", "wal_autocheckpoint = 0")
 
 _FAILURES: Final = (
     sqlite3.Error,
@@ -88,7 +88,7 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
         self._commits = SharedCommits(connection.call)
         self.log: WriteAheadLog | None = None
         if keeper is not None:
-            self.log = WriteAheadLog(path, keeper, connection, self._commits)
+            self.log = WriteAheadLog(path, keeper, connection)
         self._lock = lock
         self._saving = asyncio.Lock()
 
@@ -132,8 +132,10 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
             opened.callback(lock.release)
             prepare(path)
             connections = []
-            for _ in range(3):  # to write; to read, and mend a damaged row; to empty the log
-                one = await Connection.open(path, path.as_uri(), *_SETTINGS)
+            # To write; to read, and mend a damaged row; to empty the log, which loses nothing.
+            for durably in ("FULL", "FULL", "NORMAL"):
+                safety = f"synchronous = {durably}"
+                one = await Connection.open(path, path.as_uri(), safety, *_SETTINGS)
                 opened.push_async_callback(one.close)
                 connections.append(one)
             writer, reader, keeper = connections

@@ -21,13 +21,15 @@ import asyncio
 import os
 import sqlite3
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from playwatch.store.shared_commits import transact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwatch.store.connection import Connection
-    from playwatch.store.shared_commits import SharedCommits
 
 _REST: Final = 30
 """How many looks to let pass after an attempt that failed."""
@@ -109,7 +111,7 @@ class WriteAheadLog:
     Parameters
     ----------
     own
-        The connection that empties it.
+        The connection that empties it; ``synchronous = NORMAL`` is enough for that.
     writer
         The one that commits.
 
@@ -121,13 +123,10 @@ class WriteAheadLog:
         What is in it, and what became of attempts.
     """
 
-    def __init__(
-        self, path: Path, own: Connection, writer: Connection, commits: SharedCommits
-    ) -> None:
+    def __init__(self, path: Path, own: Connection, writer: Connection) -> None:
         self._path = path.with_name(f"{path.name}-wal")
         self._own = own
         self._writer = writer
-        self._commits = commits
         self.limits = Limits()
         self._turn = asyncio.Lock()
         self._seen = self._copied = Length()
@@ -218,9 +217,13 @@ class WriteAheadLog:
             self.state = replace(now, beside=now.beside + 1)
 
     async def _begin_anew(self, length: Length) -> None:
-        """Pay for the log's new beginning now, so that no page has to."""
+        """Pay for the log's new beginning now, so that no page has to.
+
+        With a connection that need not be durable that is a single sync, and on
+        the writer's thread a commit that comes meanwhile follows at once.
+        """
         try:
-            await self._commits.write(touch)
+            await self._own.lend(self._writer, partial(transact, "BEGIN IMMEDIATE", touch))
         except sqlite3.Error as error:
             self._fail(error)
             return
