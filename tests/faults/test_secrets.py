@@ -51,7 +51,7 @@ async def test_the_key_is_nowhere_but_in_its_file(
         story = await store.incident("bad")
 
     assert story is not None
-    assert len(story.attempts) == 6
+    assert len(story.attempts) == 7
     assert KEY not in f"{said} {caplog.text} {story!r}"
     assert await asyncio.to_thread(_files_with_the_key, tmp_path) == {"playwatch.db.keys"}
 
