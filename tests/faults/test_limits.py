@@ -35,23 +35,29 @@ NOON = "Fri, 15 Jan 2027 08:00:00 GMT"
 
 
 @pytest.mark.parametrize(
-    ("headers", "least_s", "most_s"),
+    ("status", "headers", "least_s", "most_s"),
     [
-        pytest.param({"Retry-After": "20"}, 20, 20, id="seconds"),
-        pytest.param({"Retry-After": "Fri, 15 Jan 2027 08:00:20 GMT"}, 20, 20, id="date"),
-        pytest.param({"Retry-After": "10000000000"}, 300, 300, id="absurd"),
-        pytest.param({"Retry-After": "0"}, 1, 1, id="zero"),
-        pytest.param({"ratelimit-reset": "7"}, 7, 7, id="reset"),
-        pytest.param({"Retry-After": "-5"}, 15, 45, id="negative"),
-        pytest.param({}, 15, 45, id="missing"),
+        pytest.param(429, {"Retry-After": "20"}, 20, 20, id="seconds"),
+        pytest.param(429, {"Retry-After": "Fri, 15 Jan 2027 08:00:20 GMT"}, 20, 20, id="date"),
+        pytest.param(429, {"Retry-After": "10000000000"}, 300, 300, id="absurd"),
+        pytest.param(429, {"Retry-After": "0"}, 1, 1, id="zero"),
+        pytest.param(429, {"ratelimit-reset": "7"}, 7, 7, id="reset"),
+        pytest.param(429, {"Retry-After": "-5"}, 15, 45, id="negative"),
+        pytest.param(429, {}, 15, 45, id="missing"),
+        pytest.param(503, {"Retry-After": "20"}, 20, 20, id="503"),
     ],
 )
 async def test_a_429_holds_its_key_for_as_long_as_it_asks_and_no_other(
-    store: Store, clock: HandClock, headers: dict[str, str], least_s: float, most_s: float
+    store: Store,
+    clock: HandClock,
+    status: int,
+    headers: dict[str, str],
+    least_s: float,
+    most_s: float,
 ) -> None:
     first, second = incidents(2)
     async with StandIn(clock=clock) as server:
-        held = {"status": 429, "headers": {"Date": NOON, **headers}, "routing_key": KEY[-8:]}
+        held = {"status": status, "headers": {"Date": NOON, **headers}, "routing_key": KEY[-8:]}
         server.fail("status", **held)
         channels = (pagerduty(server.url, clock), pagerduty(server.url, clock, "other", OTHER_KEY))
         async with delivering(store, clock, *channels) as outbox:
@@ -62,10 +68,11 @@ async def test_a_429_holds_its_key_for_as_long_as_it_asks_and_no_other(
             await server.wait_for_events(2)
             await asleep(clock)
             assert least_s <= (next_moment_s(clock) or 0) <= most_s
+            assert list(outbox.held_back()) == ["on-call"]
             await turn(clock, lambda: len(server.pages) == 3)
 
         refused, other, *mine = server.journal
-        assert (refused.status, other.monotonic_ms, len(mine)) == (429, 0, 2)
+        assert (refused.status, other.monotonic_ms, len(mine)) == (status, 0, 2)
         assert least_s <= mine[0].monotonic_ms / 1000 <= most_s
         assert_true(server, [first, second])
 

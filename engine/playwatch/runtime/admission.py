@@ -141,6 +141,8 @@ class Admission:
         """
         now_ms = self._clock.monotonic_ms()
         breaker = self.endpoint.breaker
+        if isinstance(attempt, Retry) and (attempt.is_rate_limit or attempt.after_s is not None):
+            gate.hold(now_ms + wait_ms)
         if isinstance(attempt, Retry) and not attempt.is_rate_limit:
             if not is_here and not is_probe:
                 return
@@ -148,12 +150,10 @@ class Admission:
             breaker.fail(now_ms, self._rng.random, is_probe=is_probe)
         else:
             breaker.succeed()
-            if isinstance(attempt, Retry):
-                gate.hold(now_ms + wait_ms)
-            elif isinstance(attempt, Misconfigured):
+            if isinstance(attempt, Misconfigured):
                 self._asks_one = True
                 self._held_until_ms = now_ms + round(MISCONFIGURED_S * 1000)
-            else:
+            elif not isinstance(attempt, Retry):
                 gate.is_doubted = self._asks_one = False
         ring(self.endpoint.waiting)
 
