@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Habituation"]
+__all__ = ["Habituation", "record"]
 
 _HALF_LIFE_S = 10 * 86_400.0
 _QUIET_S = 1800.0
@@ -38,6 +38,19 @@ _TIRING = np.float32(0.5)
 _NEVER_H = np.float32(400.0)
 _ORDINARY = np.float32(4.5)
 """A height that noise alone reaches, so that a new group has no records to break."""
+
+
+def record(height: Floats, highest: Floats) -> Floats:
+    """Return by how many e-folds heights exceed the highest so far, at least 0.
+
+    Parameters
+    ----------
+    height, highest
+        Absolute surprises, shape ``(n,)``.
+    """
+    ordinary = np.maximum(highest + np.float32(1), _ORDINARY)
+    beyond: Floats = np.log(np.maximum(height / ordinary, np.float32(1)))
+    return beyond
 
 
 class Habituation:
@@ -73,21 +86,6 @@ class Habituation:
         rung = np.maximum(np.searchsorted(HEIGHTS, height, side="right") - 1, 0)
         since = np.minimum(hour - memory.lasts[rung, column], _NEVER_H)
         return memory.counts[rung, column], np.maximum(since, np.float32(0))
-
-    @staticmethod
-    def record(memory: Memory, column: NDArray[np.intp], height: Floats) -> Floats:
-        """Return by how many e-folds heights exceed the highest excursion so far, at least 0.
-
-        Parameters
-        ----------
-        column
-            Columns of the memory, shape ``(m,)``.
-        height
-            Absolute agreed surprise of each, shape ``(m,)``.
-        """
-        highest = np.maximum(memory.highest[column] + np.float32(1), _ORDINARY)
-        beyond: Floats = np.log(np.maximum(height / highest, np.float32(1)))
-        return beyond
 
     def count(self, memory: Memory, height: Floats, hour: Floats) -> None:
         """Follow excursions and count those that end.

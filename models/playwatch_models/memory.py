@@ -30,6 +30,10 @@ _LONE = {
     "local_noise": 0.0,
     "season_noise": 0.0,
     "recent_noise": 0.0,
+    "drift": 0.0,
+    "drift_noise": 0.0,
+    "steadiest": 0.0,
+    "steady_peak": 0.0,
     "settling": 0.0,
     "high": 0.0,
     "low": 0.0,
@@ -75,6 +79,9 @@ class Memory:
     size, local_noise, season_noise, recent_noise
         Mean absolute deviations: from the mean, from the level, from the profile, and
         from the level over the last ten intervals.
+    drift, drift_noise, steadiest, steady_peak
+        The last half hour of what the profile leaves, the noise around that, the highest
+        steady surprise of the last weeks, and the highest of the excursion in progress.
     settling
         Intervals left until the group is judged again after a gap.
     high, low, zeros
@@ -111,6 +118,10 @@ class Memory:
     local_noise: Floats
     season_noise: Floats
     recent_noise: Floats
+    drift: Floats
+    drift_noise: Floats
+    steadiest: Floats
+    steady_peak: Floats
     settling: Floats
     high: Floats
     low: Floats
@@ -150,6 +161,7 @@ def normal_rows() -> NDArray[np.intp]:
     """Return the rows of a block that say what is normal, which an incident must not teach."""
     follows = {"seen", "settling", "mean_views", "unit_run", "unit", "frozen_s"}
     traces = {"quick", "slow", "before", "lasting", "recent", "peak", "peak_age_s"}
+    traces |= {"steady_peak"}
     traces |= {"verdicts", "verdict_age_s"}
     kept = [number for number, name in enumerate(STARTS) if name not in follows | traces]
     return np.array(kept, np.intp)

@@ -4,6 +4,10 @@ Each alone pages in vain: the profile on holidays, the last half hour on every m
 rise. What counts is what both agree on, in sign, and then the smaller of the two. Both
 are measured in the group's own noise, with a floor that keeps flat series quiet, and
 compressed beyond eight noises, so that heights stay apart without ruling everything.
+
+Where a day swings so much that the last half hour lags behind it, the noise of that lag
+would hide the loss of a third of the audience. There a third surprise is looked at, whose
+half hour is taken of what the profile leaves.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Pace", "Residuals", "learn_levels", "measure", "smooth"]
+__all__ = ["Pace", "Residuals", "learn_levels", "measure", "smooth", "thinness_of"]
 
 YOUNG = np.float32(100.0)
 """Until so many intervals were seen, updates are not clipped."""
@@ -29,6 +33,12 @@ _HOUR_S = 3600.0
 _LINEAR = np.float32(8.0)
 _SIGMA = np.float32(1.25)
 """Mean absolute deviation to standard deviation, of normal noise."""
+_STEADIER = np.float32(0.6)
+"""The day explains a group whose noise it lowers to this share or less."""
+_THINNEST = 7.0
+"""How many times fewer views than usual still widen the noise."""
+_CALM = np.float32(2.5)
+"""A steady surprise that ends an excursion."""
 _F = np.float32
 
 
@@ -46,12 +56,18 @@ class Pace:
         Intervals that noise is averaged over: eight hours, at least 50.
     hour
         What is left after an interval of something that halves in an hour.
+    remembers
+        What is left after an interval of something that halves in three weeks.
+    days
+        Intervals in three days.
     """
 
     level: np.float32
     offset: np.float32
     memory: np.float32
     hour: np.float32
+    remembers: np.float32
+    days: np.float32
 
     @classmethod
     def of(cls, step_s: float) -> Pace:
@@ -62,6 +78,8 @@ class Pace:
             offset=_F(min(0.5, 0.5 / per_hour)),
             memory=_F(max(8.0 * per_hour, 50.0)),
             hour=_F(0.5 ** (step_s / _HOUR_S)),
+            remembers=_F(0.5 ** (step_s / (504 * _HOUR_S))),
+            days=_F(72 * _HOUR_S / step_s),
         )
 
 
@@ -85,6 +103,9 @@ class Residuals:
         The noise that each is measured in.
     season, local, agreed
         The surprises: compressed, signed.
+    steady
+        What agrees where the day explains the group, in the noise that is left then; 0
+        elsewhere.
     """
 
     expected: Floats
@@ -98,6 +119,27 @@ class Residuals:
     season: Floats
     local: Floats
     agreed: Floats
+    steady: Floats
+
+
+def thinness_of(memory: Memory, views: NDArray[np.float64]) -> Floats | None:
+    """Return by how much fewer views than usual widen the noise, at most twofold.
+
+    Parameters
+    ----------
+    views
+        Behind each value, shape ``(n,)``, NaN where unknown; None is returned if all are.
+
+    Notes
+    -----
+    Half of a median's variance is taken to be its own, half to fall with the views.
+    """
+    told = (views > 0) & (memory.mean_views > 0)
+    if not told.any():
+        return None
+    share = np.ones(len(views), np.float32)
+    np.divide(memory.mean_views, views, out=share, where=told, casting="unsafe")
+    return np.sqrt((1 + np.clip(share, 1, _THINNEST)) / 2)
 
 
 def _noise_floor(memory: Memory, *, is_log: bool) -> Floats:
@@ -158,7 +200,35 @@ def measure(
         season,
         local,
         agreed,
+        _steady(memory, (off, spread, known), thinness, is_log=is_log),
     )
+
+
+def _steady(
+    memory: Memory,
+    by_day: tuple[Floats, Floats, NDArray[np.bool_]],
+    thinness: Floats | None,
+    *,
+    is_log: bool,
+) -> Floats:
+    """Return how far values are off the day and what was left of it, where that says more.
+
+    No share of the usual spread is taken for noise here: it is the day's own.
+    """
+    off, spread, known = by_day
+    steady = np.zeros_like(off)
+    at = np.flatnonzero(known & (memory.drift_noise < _STEADIER * memory.local_noise))
+    if len(at):
+        floor = _F(0.01) if is_log else _F(0.01) * np.abs(memory.mean[at])
+        noise = np.stack((np.maximum(memory.season_noise, spread), memory.drift_noise))[:, at]
+        noise = _SIGMA * noise + floor
+        if thinness is not None:
+            noise *= thinness[at]
+        season, drift = _compressed(np.stack((off, off - memory.drift))[:, at] / noise)
+        both = np.where(np.abs(season) < np.abs(drift), season, drift)
+        both[(season * drift <= 0) | (memory.settling[at] > 0)] = 0
+        steady[at] = both
+    return steady
 
 
 def smooth(memory: Memory, agreed: Floats) -> None:
@@ -188,9 +258,27 @@ def learn_levels(memory: Memory, found: Residuals, value: Floats, pace: Pace) ->
     reach = np.where(settling, _F(np.inf), 2 * found.season_scale)
     rate = np.where(settling, np.maximum(pace.offset, _F(0.3)), pace.offset)
     memory.offset += np.where(found.known, rate * np.clip(off, -reach, reach), 0)
+    _learn_drift(memory, found, pace, hold * weight)
     memory.offset *= _F(0.9995)
     _learn_size(memory, value, found.floor, (weight, old))
     memory.zeros += _F(0.003) * ((value == 0) - memory.zeros)
+
+
+def _learn_drift(memory: Memory, found: Residuals, pace: Pace, weight: Floats) -> None:
+    """Follow what the day leaves over half an hour, its noise, and the steady surprises."""
+    settled = weight > 0
+    old = settled & (memory.seen > YOUNG)
+    drifted = found.off - memory.drift
+    scale = _SIGMA * memory.drift_noise + found.floor
+    reach = np.where(old, 3 * scale, _F(np.inf))
+    memory.drift += np.where(settled, pace.level, _F(0.3)) * np.clip(drifted, -reach, reach)
+    limit = np.where(old, 4 * scale, _F(np.inf))
+    memory.drift_noise += weight * (np.minimum(np.abs(drifted), limit) - memory.drift_noise)
+    height = np.abs(found.steady)
+    out = height > _CALM
+    memory.steadiest *= pace.remembers
+    np.maximum(memory.steadiest, np.where(out, 0, memory.steady_peak), out=memory.steadiest)
+    memory.steady_peak[:] = np.where(out, np.maximum(memory.steady_peak, height), 0)
 
 
 def _learn_size(

@@ -15,11 +15,11 @@ import numpy as np
 from playwatch_models.classes import Direction, MetricClass
 from playwatch_models.detector import Evidence, Findings
 from playwatch_models.features import gate, tabulate
-from playwatch_models.habituation import Habituation
+from playwatch_models.habituation import Habituation, record
 from playwatch_models.lesson import UNJUDGED, Lesson, hold, learn
 from playwatch_models.memory import STARTS, Memory, normal_rows
 from playwatch_models.profile import Profile
-from playwatch_models.residuals import Pace, measure, smooth
+from playwatch_models.residuals import Pace, measure, smooth, thinness_of
 from playwatch_models.table import Table, rows_of
 from playwatch_models.tails import rarity
 from playwatch_models.units import convert, suspect_unit
@@ -47,10 +47,11 @@ _ODD = np.float32(2.0)
 """Deviations beyond so many noises belong to one story."""
 _BAND = np.float32(3.0)
 _FAR = 1e30
+_UNHEARD_OF = 3.5
+"""Score of what was not reached in weeks: once in 3,000 intervals at least."""
 _LARGEST_LOG = 80.0
 _SMALLEST = 1e-6
 """A median below this is as good as none."""
-_THINNEST = 7.0
 _NORMAL = normal_rows()
 _F = np.float32
 
@@ -162,7 +163,7 @@ class SeasonalDetector:
         block = self._table.read(where, to_write=frozen is not None)
         memory = Memory.of(block)
         self._greet(memory, chunk)
-        profile, thinness = self._expect(memory, chunk), _thinness(memory, chunk.views)
+        profile, thinness = self._expect(memory, chunk), thinness_of(memory, chunk.views)
         found = measure(memory, chunk.value, profile, thinness, is_log=self._is_log)
         smooth(memory, found.agreed)
         surprises = np.abs(
@@ -250,7 +251,10 @@ class SeasonalDetector:
             context = (chunk.value, chunk.hour, self._habituation)
             table = tabulate(memory, found, rarities, context, odd, is_log=self._is_log)
             score[odd] = self._jury.rarity(table, chunk.rows[odd])
-            score[odd] += self._habituation.record(memory, odd, np.abs(found.agreed[odd]))
+            score[odd] += record(np.abs(found.agreed[odd]), memory.highest[odd])
+        beyond = record(np.abs(found.steady), memory.steadiest)
+        new = np.flatnonzero((beyond > 0) & (memory.seen > self._pace.days))
+        score[new] = np.maximum(score[new], _UNHEARD_OF + _F(1.5) * beyond[new])
         return score
 
     def _tell(
@@ -285,19 +289,6 @@ class SeasonalDetector:
             return wide
         raw: NDArray[np.float64] = np.exp(np.minimum(wide, _LARGEST_LOG))
         return raw - 1 if self._watch.metric_class is MetricClass.COUNT else raw
-
-
-def _thinness(memory: Memory, views: NDArray[np.float64]) -> Floats | None:
-    """Return by how much fewer views than usual widen the noise, at most twofold.
-
-    Half of a median's variance is taken to be its own, half to fall with the views.
-    """
-    told = (views > 0) & (memory.mean_views > 0)
-    if not told.any():
-        return None
-    share = np.ones(len(views), np.float32)
-    np.divide(memory.mean_views, views, out=share, where=told, casting="unsafe")
-    return np.sqrt((1 + np.clip(share, 1, _THINNEST)) / 2)
 
 
 def _blank(intervals: Intervals) -> Findings:

@@ -97,6 +97,8 @@ def convert(
             memory.local_noise,
             memory.season_noise,
             memory.recent_noise,
+            memory.drift,
+            memory.drift_noise,
         ):
             spans[at] *= factor
         for trace in (memory.quick, memory.slow, memory.before, memory.lasting, memory.recent):

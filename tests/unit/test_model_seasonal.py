@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from playwatch_models.classes import Direction, MetricClass, Watch
 from playwatch_models.detector import Detector, Findings, Intervals
@@ -135,3 +136,21 @@ def test_what_stood_out_before_anything_was_known_is_no_record() -> None:
         scores.append(float(found.score[0]))
 
     assert scores[1] > scores[0] - 0.5
+
+
+@pytest.mark.parametrize("hour", [0, 6, 12, 18])
+def test_the_loss_of_a_third_shows_at_once_where_the_day_swings_tenfold(hour: int) -> None:
+    detector = open_detector(MetricClass.COUNT, STEP_S)
+    detector.resize(1, np.array([-1], np.int32))
+    generator = np.random.default_rng(1)
+    last = 6 * STEPS_A_DAY + hour * 6
+    quiet = 0.0
+    for row in range(last):
+        viewers = float(generator.poisson(5000 * 10 ** (_day(row) / 100 - 1)))
+        found = _step(detector, row, [0], [viewers])
+        quiet = max(quiet, float(found.score[0]) if row > 3 * STEPS_A_DAY else 0.0)
+
+    found = _step(detector, last, [0], [0.67 * 5000 * 10 ** (_day(last) / 100 - 1)])
+
+    assert found.score[0] > 4.5
+    assert quiet < 4
