@@ -30,8 +30,10 @@ class Audience(Stage):
     The smallest groups need an hour for what the largest see in a minute.
     """
 
-    def __init__(self, seed: int, small: int = 1) -> None:
-        condition = Anomaly(3.0, GROUPINGS, Severity.CRITICAL, 20.0)
+    def __init__(
+        self, seed: int, small: int = 1, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+    ) -> None:
+        condition = Anomaly(3.0, groupings, Severity.CRITICAL, 20.0)
         super().__init__(Rule("failures", FAILURES, condition, flap_within_s=300.0))
         self.views = {"DE": 90, "SE": 25, **{f"C{number}": 4 for number in range(small)}}
         self.dice = np.random.default_rng(seed)
@@ -119,6 +121,15 @@ def test_a_long_fault_is_one_page_however_many_small_groups_it_hit() -> None:
     audience.go_on(150)
 
     assert len(audience.pages()) == 1
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_groups_that_waited_beside_an_incident_do_not_open_when_all_is_well(seed: int) -> None:
+    audience = Audience(seed, small=40, groupings=GROUPINGS[1:])
+    audience.go_on(80, ({"cdn": "fastly"}, 12.0))
+    audience.go_on(40)
+
+    assert [one.breakdowns for one in audience.heads()] == [(("cdn", "fastly"),)]
 
 
 def test_the_views_hit_are_those_beyond_normal_however_long_it_lasts() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 
 from playwatch.core.series import NEVER, grown
+from playwatch_models.classes import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +155,26 @@ class GroupFacts:
         """Return which groups may open before their interval is over."""
         may: NDArray[np.bool_] = ~self.is_sceptical[group] & (self.calm_after[group] == NEVER)
         return may
+
+    def is_worse(self, group: NDArray[np.int32], worse: Direction) -> NDArray[np.bool_]:
+        """Return which groups are worse than expected at the newest look.
+
+        Notes
+        -----
+        What adds up over many intervals outlives a fault by as many, and nobody
+        is to be woken by an interval in which all is well.
+        """
+        away = self.value[group] - self.expected[group]
+        if worse is Direction.EITHER:
+            return np.ones(len(group), np.bool_)
+        is_bad: NDArray[np.bool_] = ~(away >= 0) if worse is Direction.DOWN else ~(away <= 0)
+        return is_bad
+
+    def is_outside(self, group: int) -> bool:
+        """Return whether the newest value is outside the band on its bad side; True without one."""
+        if self.is_upward[group]:
+            return not self.value[group] <= self.high[group]
+        return not self.value[group] >= self.low[group]
 
     def wait_for_calm(self, group: int, until_at: int) -> None:
         """Let a group open nothing before it was calm, or before a time."""

@@ -71,6 +71,7 @@ class Openings:
         self._hit_before: dict[int, float] = {}
         self._alone: set[int] = set()
         self._over: list[int] = []
+        self._claimed: dict[int, int] = {}
         self._told: dict[int, list[Cause]] = {}
         self.apart: set[str] = set()
 
@@ -94,6 +95,7 @@ class Openings:
                 self._head_of.pop(one.group, None)
                 self._alone.discard(one.group)
                 self._told.pop(one.group, None)
+                self._claimed = {row: by for row, by in self._claimed.items() if by != one.group}
                 self.apart.discard(ended.id)
         return turns
 
@@ -134,19 +136,12 @@ class Openings:
         """
         more = self._facts.hit[group] - self._hit_before.get(group, 0.0)
         is_enough = not more < condition.min_affected_views  # NaN: nobody knows
-        is_rare = self._facts.rarity[group] >= level and self._is_outside(group)
+        is_rare = self._facts.rarity[group] >= level and self._facts.is_outside(group)
         if not (is_enough and is_rare and phases.phase[group] == Phase.OPEN):
             return False
         is_alone = self._heads_of(np.array([group], np.int32)).get(group) == group
         self._alone |= {group} if is_alone else set()
         return is_alone
-
-    def _is_outside(self, group: int) -> bool:
-        """Return whether the newest value is outside the band on its bad side; True without one."""
-        facts = self._facts
-        if facts.is_upward[group]:
-            return not facts.value[group] <= facts.high[group]
-        return not facts.value[group] >= facts.low[group]
 
     def _head(self, group: int) -> int:
         return self._head_of.get(group, group)
@@ -159,7 +154,7 @@ class Openings:
         if not is_fresh.any():
             return verdicts
         fresh = verdicts.group[is_fresh]
-        is_bad = self._is_bad_now(fresh)
+        is_bad = self._facts.is_worse(fresh, worse_direction(self._metric))
         head_of = self._heads_of(fresh[is_bad])
         if self._counts_failures:
             self._set_apart(head_of)
@@ -167,8 +162,12 @@ class Openings:
         kin = self._count_kin()
         for group in fresh[is_bad].tolist():
             head = head_of.get(group)
+            if head == group and self._claimed.get(group) in self.cases.open:
+                # Inside its band again, where its excess lies is chance.
+                head = group if self._facts.is_outside(group) else self._claimed[group]
             if head is None or (head != group and kin.get(head, 0) >= RELATED_LIMIT):
                 waits.add(group)
+                self._claimed.update({group: head} if head is not None else {})
                 continue
             self._head_of[group] = head
             kin[head] = kin.get(head, 0) + (head != group)
@@ -229,21 +228,6 @@ class Openings:
             return place.issuperset(pairs), len(pairs), float(self._facts.impact[group])
 
         return max(having, key=fits, default=None), set(having)
-
-    def _is_bad_now(self, group: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which groups are worse than expected at the newest look.
-
-        Notes
-        -----
-        What adds up over many intervals outlives a fault by as many, and nobody
-        is to be woken by an interval in which all is well.
-        """
-        away = self._facts.value[group] - self._facts.expected[group]
-        worse = worse_direction(self._metric)
-        if worse is Direction.EITHER:
-            return np.ones(len(group), np.bool_)
-        is_bad: NDArray[np.bool_] = ~(away >= 0) if worse is Direction.DOWN else ~(away <= 0)
-        return is_bad
 
     def _heads_of(self, group: NDArray[np.int32]) -> dict[int, int]:
         """Return who tells of the cause of each group; see `kinship.heads_of`."""
