@@ -288,6 +288,21 @@ async def test_routed_returns_triggers_whatever_became_of_them(store: Store) -> 
     assert await store.routed([]) == []
 
 
+async def test_what_is_replayed_begins_anew_and_its_end_comes_after_it(store: Store) -> None:
+    incident = an_incident()
+    trigger, resolve = a_delivery(incident), a_delivery(incident, Action.RESOLVE)
+    await store.commit(Changes([incident], [trigger, resolve]))
+    refused = replace(trigger, attempts=2, reason="400", is_shortened=True)
+    await store.record([ended(replace(refused, status=DeliveryStatus.DEAD)), sent(resolve)])
+
+    assert await store.replay([trigger.id, resolve.id, "unknown"], T0 + 5) == 1
+
+    again = replace(trigger, attempts=2, created_at=T0 + 5)
+    assert await store.due("oncall", T0 + 5, 10, set()) == [again]
+    await store.record([sent(again)])
+    assert await due_ids(store) == [resolve.id]
+
+
 async def test_incidents_are_listed_newest_first_by_pages(store: Store) -> None:
     ages = {"e": 3, "d": 1, "c": 2, "b": 2, "a": 0}
     await store.commit(
