@@ -86,6 +86,9 @@ class Telemetry:
             "Age of the newest sample of the last read when it arrived.",
             registry=registry,
         )
+        self.behind = Gauge(
+            "playwatch_behind_seconds", "How much older than usual samples are.", registry=registry
+        )
         self.sequence_gaps = Counter(
             "playwatch_sequence_gaps_total",
             "Sequence numbers that never arrived, by the source that samples name.",

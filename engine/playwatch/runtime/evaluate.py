@@ -33,7 +33,7 @@ from playwatch.core.refusals import Reason, Refused
 from playwatch.core.samples import Instant
 from playwatch.errors import StoreError
 from playwatch.runtime.commits import Commits
-from playwatch.runtime.counting import count_read
+from playwatch.runtime.counting import ReadCounter
 from playwatch.runtime.departing import Departing
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Evaluator:
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
+        self._counter = ReadCounter(telemetry)
         self._refusals = refusals
         self._wake_outbox = wake_outbox
         self._mute = tuple(mute)
@@ -267,8 +268,7 @@ class Evaluator:
         self._telemetry.evaluation.observe((judged_ms - now.monotonic_ms) / 1000)
         if arrivals.since_ms is not None:
             self._telemetry.evaluation_lag.observe((judged_ms - arrivals.since_ms) / 1000)
-        count_read(self._telemetry, intaken, step, now)
-        self._telemetry.series.set(self._pipeline.series.live)
+        self._counter.count(intaken, step, self._pipeline.series.live, now)
         if intaken.rejected:
             self._refusals.note(intaken, now)
         if (settled := self._pipeline.settled) is not None:
