@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.fakes import HandClock
 from tests.integration.test_engine import KEY, ready, settings_in
 from tests.integration.test_pages import Outline, opened
+from tests.kit.channels import SIGNING_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +52,9 @@ class Visitor:
 async def engine(tmp_path: Path, server: StandIn) -> AsyncIterator[Engine]:
     settings = settings_in(tmp_path, url=server.url)
     tokens = {"token": SECRET, "tokens": [{"id": "wall", "secret": READER, "role": "read"}]}
-    web = type(settings.web).model_validate({"listen": "127.0.0.1:0", **tokens})
+    web = type(settings.web).model_validate(
+        {"listen": "127.0.0.1:0", "channel_hosts": ["127.0.0.1"], **tokens}
+    )
     async with ready(settings.model_copy(update={"web": web}), HandClock()) as engine:
         yield engine
 
@@ -176,6 +180,44 @@ async def test_a_channel_is_added_tested_and_deleted_and_its_key_is_never_shown(
     status, text = await visitor.send("/channels", "/channels/delete", name="on-call")
     assert (status, "provisioned by the configuration file" in text) == (409, True)
     assert KEY not in text
+
+
+async def test_a_webhook_is_added_with_the_secret_that_signs(visitor: Visitor) -> None:
+    await visitor.log_in()
+    fields = {"service": "webhook", "key": "http://127.0.0.1:9/a-hook"}
+    status, text = await visitor.send("/channels", "/channels", **fields)
+    assert (status, 'role="alert"' in text) == (422, True)
+
+    status, text = await visitor.send("/channels", "/channels", **fields, secret=SIGNING_SECRET)
+    assert (status, "The channel was added" in text) == (200, True)
+    assert SIGNING_SECRET not in text
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+async def test_who_deletes_a_channel_is_asked_what_becomes_of_what_is_open_there(
+    engine: Engine, visitor: Visitor, server: StandIn, *, is_left: bool
+) -> None:
+    await visitor.log_in()
+    fields = {"service": "pagerduty", "key": KEY[::-1], "endpoint": server.url}
+    await visitor.send("/channels", "/channels", **fields, name="night")
+    assert "Delete and leave" not in await visitor.see("/channels")
+    await opened(engine)
+    text = await visitor.see("/channels")
+    assert "Delete and resolve" in text
+    assert "Delete and leave" in text
+
+    choice = {"open_incidents": "leave"} if is_left else {}
+    status, _ = await visitor.send("/channels", "/channels/delete", name="night", **choice)
+    assert status == 200
+    (entry,) = await audit_of(visitor, "channel removed")
+    assert bool(entry["after"]["left"]) == is_left
+    assert bool(entry["after"]["resolved"]) != is_left
+
+
+async def audit_of(visitor: Visitor, what: str) -> list[dict[str, Any]]:
+    """Return the entries of the audit with one word."""
+    entries: list[dict[str, Any]] = json.loads(await visitor.see("/api/v1/audit"))
+    return [one for one in entries if one["what"] == what]
 
 
 async def test_a_wrong_channel_is_refused_with_every_mistake(visitor: Visitor) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwatch.web.pages.site import Site
 
 KEY_OF: Final = {"pagerduty": "integration_key", "slack": "webhook_url", "webhook": "url"}
-"""The service's one secret, which the dialog asks for."""
+"""The service's key, which the dialog asks for."""
 
 _EMPTY: Final = {"service": "pagerduty", "alert_types": "all", "name": "", "endpoint": ""}
 
@@ -54,6 +54,8 @@ class ChannelPages:
         }
         if service == "pagerduty" and (endpoint := form.get("endpoint", "").strip()):
             body["url"] = endpoint
+        if service == "webhook":
+            body["secret"] = form.get("secret", "").strip()
         try:
             await self._desk.add(body, author_of(request))
         except (InvalidError, ConflictError) as error:
@@ -63,9 +65,9 @@ class ChannelPages:
         return gone_through("./channels", "added")
 
     async def delete(self, request: web.Request, form: dict[str, str]) -> web.Response:
-        """Delete a channel; what is open there is ended there."""
-        name = form.get("name", "")
-        if await self._desk.remove(name, author_of(request), resolves=True) is None:
+        """Delete a channel; what is open there is ended there, or left until it ends."""
+        name, resolves = form.get("name", ""), form.get("open_incidents") != "leave"
+        if await self._desk.remove(name, author_of(request), resolves=resolves) is None:
             raise _unknown()
         return gone_through("../channels", "deleted")
 
