@@ -13,6 +13,7 @@ from tests.brokers import needs_mosquitto
 from tests.processes import finished, playwatch
 from tests.waiting import soon
 
+KINDS = ["one sample", "columns of 1,000", "packed, 1,000", "key table, 1,000"]
 SHORT = ("--breaches", "3", "--storm", "20", "--seconds", "0.2")
 
 
@@ -46,6 +47,7 @@ async def test_the_embedded_broker_is_measured_without_any_set_up(tmp_path: Path
         latency = told["latency_ms"][page]
         assert latency["count"] == 3
         assert 0 < latency["median"] <= latency["p99"] <= latency["largest"]
+    assert [one["what"] for one in told["throughput"]] == KINDS
     for one in told["throughput"]:
         assert one["samples_counted"] == one["samples_sent"] > 0
         assert one["cpu_us_per_sample"] > 0
@@ -64,9 +66,12 @@ async def test_mosquitto_is_measured_shown_and_drawn(tmp_path: Path) -> None:
 
     assert code == 0, said
     assert "mosquitto 2" in said
-    assert "columns of 1,000" in said
     assert "20 at once" in said
-    assert "How fast Playwatch is here" in picture.read_text()
+    page = picture.read_text()
+    assert "How fast Playwatch is here" in page
+    for what in KINDS:
+        assert what in said
+        assert what in page
     assert left_in(scratch) == []
 
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import msgpack
 
 from playwatch.bench import samples
 from playwatch.bench.brokers import broker
@@ -143,6 +144,16 @@ def test_every_series_gets_its_sample() -> None:
     ]
 
     assert len({one["video_title"] for one in titles}) == len(titles) == 2500
+
+
+def test_the_tables_of_a_bench_are_those_that_its_numbered_messages_are_about() -> None:
+    announced = [msgpack.decode(payload) for payload in samples.key_tables(2500)]
+    numbered = [msgpack.decode(payload) for payload in samples.numbered(2500)]
+
+    assert [one["table"] for one in numbered] == [one["table"] for one in announced]
+    assert len({one["table"] for one in announced}) == 2
+    assert not any("keys" in one for one in numbered)
+    assert not any("value" in one for one in announced)
 
 
 def test_a_metric_is_read_over_all_its_labels() -> None:

@@ -12,11 +12,11 @@ from playwatch.bench.brokers import broker
 from playwatch.bench.engine import engine
 from playwatch.bench.figures import Measured
 from playwatch.bench.measure import Kind, Site, latency, storm, throughput
-from playwatch.bench.wire import Wire
+from playwatch.bench.wire import PACKED_TOPIC, Wire
 from playwatch.demo.stand_in import StandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from playwatch.bench.brokers import BrokerChoice
     from playwatch.bench.figures import Plan
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Told = Callable[[str, float], None]
     """Called with what is being measured, and how much of it is done, 0 to 1."""
 
-_COLUMNS: Final = f"columns of {samples.COLUMNS:,}"
+_MANY: Final = f"{samples.COLUMNS:,}"
 
 
 async def bench(plan: Plan, choice: BrokerChoice, told: Told) -> Measured:
@@ -56,11 +56,7 @@ async def bench(plan: Plan, choice: BrokerChoice, told: Told) -> Measured:
             )
             stormed = await storm(site, plan.storm, lambda share: told("storm", share))
             rows = [
-                await throughput(site, kind, plan.seconds, told)
-                for kind in (
-                    Kind("one sample", list(samples.one_by_one(plan.series)), 1),
-                    Kind(_COLUMNS, list(samples.whole_columns(plan.series)), samples.COLUMNS),
-                )
+                await throughput(site, kind, plan.seconds, told) for kind in _kinds(plan.series)
             ]
     return Measured(
         plan=plan,
@@ -72,3 +68,14 @@ async def bench(plan: Plan, choice: BrokerChoice, told: Told) -> Measured:
         throughput=rows,
         storm=stormed,
     )
+
+
+def _kinds(series: int) -> Iterator[Kind]:
+    """Iterate over the kinds of messages, each of whose payloads are made when it is its turn."""
+    size = samples.COLUMNS
+    yield Kind("one sample", list(samples.one_by_one(series)), 1)
+    yield Kind(f"columns of {_MANY}", list(samples.whole_columns(series)), size)
+    yield Kind(f"packed, {_MANY}", list(samples.packed(series)), size, PACKED_TOPIC)
+    tables = list(samples.key_tables(series))
+    numbered = list(samples.numbered(series))
+    yield Kind(f"key table, {_MANY}", numbered, size, PACKED_TOPIC, tables)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _CONFIG: Final = """\
-mqtt: {{{mqtt}, subscriptions: [{{topic: "playwatch/samples/#", qos: 1}}]}}
+mqtt:
+  {{{mqtt}, subscriptions: [{{topic: "playwatch/samples/#", qos: 1}},
+   {{topic: "playwatch/packed/#", qos: 1, codec: packed}}]}}
 store: {{path: playwatch.db}}
 web: {{listen: "127.0.0.1:{web}"}}
 anomalies: []

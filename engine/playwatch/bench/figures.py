@@ -33,7 +33,7 @@ class Plan:
     series: int = 1000
     breaches: int = 40
     storm: int = 100
-    seconds: float = 10.0
+    seconds: float = 7.0
 
 
 @dataclass(frozen=True, slots=True)

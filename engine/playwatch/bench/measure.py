@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwatch.bench import samples
 from playwatch.bench.figures import Spread, Storm, Throughput
+from playwatch.bench.wire import TOPIC
 from playwatch.demo.pages_book import Effect
 
 if TYPE_CHECKING:
@@ -64,11 +65,17 @@ class Kind:
         Published over and over.
     size
         Samples in each.
+    topic
+        Where they are published.
+    before
+        Published once, ahead of them; without samples.
     """
 
     what: str
     payloads: Sequence[bytes]
     size: int
+    topic: str = TOPIC
+    before: Sequence[bytes] = ()
 
 
 async def latency(site: Site, breaches: int, told: Told) -> tuple[Spread, Spread]:
@@ -130,6 +137,9 @@ async def throughput(
     stream = cycle(kind.payloads)
     block = max(1, min(_BLOCK_MESSAGES, _BLOCK_BYTES // len(kind.payloads[0])))
     ahead = max(block, min(_AHEAD_MESSAGES, _AHEAD_BYTES // len(kind.payloads[0])))
+    for payload in kind.before:
+        await site.wire.publish([payload], kind.topic)
+    await site.wire.flush()
     first, cpu_first = await site.engine.progress()
     began, messages, counted = loop.time(), 0, 0
     while (elapsed := loop.time() - began) < seconds:
@@ -137,7 +147,7 @@ async def throughput(
             await asyncio.sleep(_LOOK_S)
             counted = (await site.engine.progress())[0] - first
         else:
-            await site.wire.publish(islice(stream, block))
+            await site.wire.publish(islice(stream, block), kind.topic)
             messages += block
         told(f"throughput, {kind.what}", elapsed / seconds)
     await site.wire.flush()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TOPIC: Final = "playwatch/samples/bench"
+PACKED_TOPIC: Final = "playwatch/packed/bench"
 WINDOW: Final = 1000
 """Messages that may be unacknowledged."""
 
@@ -42,7 +43,6 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._head = _text(TOPIC)
         self._sent = self._acknowledged = 0
         self._news = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
@@ -83,13 +83,13 @@ class Wire:
             with suppress(OSError):
                 await self._writer.wait_closed()
 
-    async def publish(self, payloads: Iterable[bytes]) -> None:
+    async def publish(self, payloads: Iterable[bytes], topic: str = TOPIC) -> None:
         """Send some messages as one write; wait while `WINDOW` are unacknowledged."""
         await self._unacknowledged_below(WINDOW)
-        packets = bytearray()
+        named, packets = _text(topic), bytearray()
         for payload in payloads:
             self._sent += 1
-            head = self._head + struct.pack(">H", self._sent % _IDS + 1)
+            head = named + struct.pack(">H", self._sent % _IDS + 1)
             size = len(head) + len(payload)
             packets += _PUBLISH_QOS_1 + remaining_length(size) + head + payload
         self._connected().write(bytes(packets))

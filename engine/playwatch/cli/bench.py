@@ -29,7 +29,7 @@ def bench(
     ] = 100,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="How long to publish each kind of message.")
-    ] = 10.0,
+    ] = 7.0,
     quick: Annotated[
         bool, typer.Option("--quick", help="A few seconds in all: 10 breaches, 1 s of each kind.")
     ] = False,
