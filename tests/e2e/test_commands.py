@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from playwatch import __version__
-from tests.brokers import free_port
+from tests.brokers import Mosquitto, free_port, needs_mosquitto
 from tests.processes import finished, from_nothing, playwatch
 
 if TYPE_CHECKING:
@@ -75,6 +75,22 @@ async def test_publishing_without_a_broker_is_one_sentence_and_exit_2() -> None:
     assert code == 2
     assert said.count("\n") == 1
     assert url in said
+
+
+@needs_mosquitto
+async def test_a_file_is_packed_and_its_series_are_announced(tmp_path: Path) -> None:
+    samples = tmp_path / "samples.jsonl"
+    one = '{"metric": "playback_failure_percentage", "value": 9, "dimensions": {"country": "%s"}}'
+    samples.write_text("\n".join(one % country for country in ("DE", "SE", "DE")))
+    (tmp_path / "broker").mkdir()
+    async with Mosquitto(tmp_path / "broker") as broker:
+        url = f"mqtt://127.0.0.1:{broker.port}"
+        code, said = await finished("publish", "--packed", str(samples), "--url", url)
+        wrong, told = await finished("publish", "--packed", "--metric=views", "--value=1")
+
+    assert (code, said.count("2 messages acknowledged")) == (0, 1), said
+    assert wrong == 2
+    assert "--packed" in told
 
 
 async def test_the_stand_in_tells_where_it_listens_and_ends_on_sigterm() -> None:

@@ -11,8 +11,12 @@ import typer
 
 if TYPE_CHECKING:
     from playwatch.config.schema import MqttSettings
+    from playwatch.ingest.publish import QoS
+
+    Outgoing = tuple[str, bytes, bool]
 
 DEFAULT_TOPIC = "playwatch/samples/cli"
+PACKED_TOPIC = "playwatch/packed/cli"
 
 
 def publish(
@@ -21,7 +25,10 @@ def publish(
         typer.Argument(help="A file with one payload a line; - reads stdin.", metavar="[FILE]"),
     ] = None,
     url: Annotated[str, typer.Option(help="The broker.")] = "mqtt://127.0.0.1:1883",
-    topic: Annotated[str, typer.Option(help="Where to publish.")] = DEFAULT_TOPIC,
+    topic: Annotated[
+        str | None,
+        typer.Option(help=f"Where to publish: {DEFAULT_TOPIC}, or {PACKED_TOPIC} with --packed."),
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="The metric's key.")] = None,
     value: Annotated[float | None, typer.Option(help="Its value.")] = None,
     views: Annotated[int, typer.Option(min=0, help="Views that the value summarises.")] = 1,
@@ -30,6 +37,13 @@ def publish(
     ] = None,
     at: Annotated[str | None, typer.Option(help="When it was measured (RFC 3339).")] = None,
     qos: Annotated[Literal["0", "1"], typer.Option(help="1 waits for the broker.")] = "1",
+    packed: Annotated[
+        bool,
+        typer.Option("--packed", help="Pack a file's samples; announce its series once, retained."),
+    ] = False,
+    source_name: Annotated[
+        str, typer.Option("--source", help="With --packed: who sends.", metavar="NAME")
+    ] = "playwatch-publish",
     username: Annotated[str | None, typer.Option(help="User at the broker.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="Holds the password.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust.")] = None,
@@ -41,9 +55,9 @@ def publish(
     --------
     playwatch publish --metric playback_failure_percentage --value 9 -d country=DE
     playwatch publish samples.jsonl
+    playwatch publish --packed samples.jsonl   (a subscription with codec: packed reads it)
     """
     from playwatch.cli.settings import counted
-    from playwatch.ingest.publish import publish as send
 
     is_sample = metric is not None and value is not None
     if is_sample == (source is not None):
@@ -54,12 +68,40 @@ def publish(
         if source is None
         else _lines(source)
     )
+    if packed and source is None:
+        message = "it packs a file; one sample needs no packing"
+        raise typer.BadParameter(message, param_hint="--packed")
+    topic = topic or (PACKED_TOPIC if packed else DEFAULT_TOPIC)
+    messages = _packed(payloads, source_name, topic) if packed else _plain(payloads, topic)
     settings = _broker(url, protocol, username, password_file, ca_file)
-    count = asyncio.run(
-        send(settings, ((topic, payload) for payload in payloads), qos=1 if qos == "1" else 0)
-    )
+    count = asyncio.run(_send(settings, messages, 1 if qos == "1" else 0))
     acknowledged = "acknowledged by" if qos == "1" else "handed to"
     typer.echo(f"{counted(count, 'message')} {acknowledged} {url}")
+
+
+async def _send(settings: MqttSettings, messages: list[Outgoing], qos: QoS) -> int:
+    """Publish messages, each with whether it is to be retained; return how many."""
+    from playwatch.ingest.publish import Publisher
+
+    async with Publisher(settings) as publisher:
+        for topic, payload, is_retained in messages:
+            await publisher.publish(topic, payload, qos, retain=is_retained)
+    return len(messages)
+
+
+def _plain(payloads: list[bytes], topic: str) -> list[Outgoing]:
+    return [(topic, payload, False) for payload in payloads]
+
+
+def _packed(payloads: list[bytes], source: str, topic: str) -> list[Outgoing]:
+    """Return the announcement of a file's series, on a topic of its own, and its samples."""
+    from playwatch.cli.packing import Packing
+    from playwatch.runtime.clock import SystemClock
+
+    packing = Packing(source, SystemClock().wall_ms())
+    packing.read(payloads)
+    announced = (f"{topic}/{source}/keys", packing.announcement, True)
+    return [announced, *_plain(list(packing.messages()), topic)]
 
 
 def _broker(
