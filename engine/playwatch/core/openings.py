@@ -191,11 +191,10 @@ class Openings:
         for head in {one for group, one in head_of.items() if one != group}:
             found = self._causes(head)
             is_open = head in self.cases.open
-            if not is_open:
-                self._told[head] = list(found[:1])
-            elif head not in self._told:
-                self._told[head] = list(self.cases.open[head].causes)
-            told = self._told[head]
+            named = list(self.cases.open[head].causes if is_open else found[:1])
+            if not is_open or self._told.get(head, [])[:1] != named[:1]:
+                self._told[head] = named
+            told = self._told.setdefault(head, named)
             kin = [group for group, one in head_of.items() if one == head != group]
             if is_open:
                 kin += [group for group in self.cases.open if self._head(group) == head != group]
