@@ -20,6 +20,7 @@ import numpy as np
 from evaluation import METRIC, START, Load
 
 from playwatch.codecs import CODECS
+from playwatch.codecs.packed_writer import encode
 from playwatch.core.intake import Intake
 from playwatch.core.metrics import Catalogue
 from playwatch.core.samples import Instant, SampleBatch
@@ -86,6 +87,44 @@ def decoding(samples: int, times: int) -> Callable[[], None]:
     return run
 
 
+def packed(times: int, *, table: bool) -> Callable[[], None]:
+    """Return a run of messages of 10,000 samples from their bytes to the verdict, one rule.
+
+    Parameters
+    ----------
+    table
+        True to name the keys once, False to repeat them in each message.
+    """
+    load = Load(0, 1)
+    intake = Intake(Catalogue(), load.table, SequenceTracker())
+    keys = [(METRIC, {"title": f"t{number}"}) for number in range(10_000)]
+    values = np.full(len(keys), 1.5)
+    named = encode(keys, source="bench", table="keys")
+    payload = (
+        encode(None, values, views=50, source="bench", table="keys")
+        if table
+        else encode(keys, values, views=50)
+    )
+    clock = [0]
+
+    def read(message: bytes) -> None:
+        clock[0] += 1
+        now = Instant(START + clock[0], clock[0])
+        intake.begin(now)
+        intake.message("playwatch/samples/bench", "packed")
+        CODECS["packed"](message, intake)
+        load.pipeline.take(intake.finish().batch, now)
+
+    for message in (named, payload, payload):
+        read(message)
+
+    def run() -> None:
+        for _ in range(times):
+            read(payload)
+
+    return run
+
+
 def cases() -> dict[str, Callable[[], None]]:
     """Return what is timed, by name."""
     return {
@@ -96,6 +135,8 @@ def cases() -> dict[str, Callable[[], None]]:
         "evaluate 1,000 samples, 50 rules": evaluation(50, 1000, 2),
         "decode 100 messages of 1 sample": decoding(1, 100),
         "decode 1 message of 1,000 samples": decoding(1000, 1),
+        "packed message of 10,000, keys in it": packed(2, table=False),
+        "packed message of 10,000, by table": packed(2, table=True),
     }
 
 
