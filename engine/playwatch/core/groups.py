@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from playwatch.core.series import row_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -115,7 +117,7 @@ class GroupTable:
                 row = self._free.pop()
                 self._keys[row] = text
             else:
-                row = len(self._keys)
+                row = row_number(len(self._keys))
                 self._keys.append(text)
             self._rows[text] = row
         return row

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_BYTES: Final = 2 * 1024 * 1024
+"""Some 30,000 keys. More of them in every message had better be a key table."""
 MOST_ALIKE: Final = 8
 """Blocks that begin alike and are held against a payload one after the other."""
 
 _HEAD: Final = 64
+_PATIENCE: Final = 64
 
 
 class _Block(NamedTuple):
@@ -31,8 +33,8 @@ class KeyBlocks:
     Parameters
     ----------
     limit_bytes
-        How many bytes of blocks are kept; beyond it all are forgotten, and
-        each is read once more.
+        How many bytes of blocks are kept. Others find no room then; after 64 of
+        these all begin anew, for publishers change their keys.
 
     Notes
     -----
@@ -42,7 +44,7 @@ class KeyBlocks:
 
     def __init__(self, limit_bytes: int = MOST_BYTES) -> None:
         self._limit_bytes = limit_bytes
-        self._bytes = 0
+        self._bytes = self._refused = 0
         self._alike: dict[bytes, list[_Block]] = {}
 
     def find(self, payload: bytes, start: int) -> tuple[NDArray[np.int32], int] | None:
@@ -68,8 +70,11 @@ class KeyBlocks:
         if not _HEAD <= size <= self._limit_bytes // 2:
             return
         if self._bytes + size > self._limit_bytes:
+            self._refused += 1
+            if self._refused < _PATIENCE:
+                return
             self._alike.clear()
-            self._bytes = 0
+            self._bytes = self._refused = 0
         blocks = self._alike.setdefault(spelling[:_HEAD], [])
         if any(spelling == block.spelling for block in blocks):
             return

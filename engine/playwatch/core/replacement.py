@@ -83,6 +83,8 @@ def _counted(
     if places.are_rising or _is_in_order(batch):
         return batch, prior, is_newest
     position = np.arange(len(batch), dtype=np.int32)
+    if len(series.stamp) < len(series.metric):
+        series.stamp = np.zeros(len(series.metric), np.int32)
     series.stamp[places.index] = position
     is_last = series.stamp.take(places.index) == position
     if is_last.all():

@@ -79,7 +79,7 @@ class SeriesTable:
         The newest accepted sample by row; ``newest_at`` is `NEVER` before the
         first one. Rows at ``len(self)`` and beyond are unused.
     stamp
-        Scratch by row: finds a series that stands twice in a batch.
+        Scratch by row, made when a batch needs it: finds a series that stands twice.
     heard_since, heard_until
         From when on the stream was heard without an outage, and until when.
     crowded
@@ -183,14 +183,13 @@ class SeriesTable:
         return row
 
     def _append(self, metric: int, canonical: bytes) -> int:
-        row = len(self._names)
+        row = row_number(len(self._names))
         if row == len(self.metric):
             capacity = max(256, 5 * row // 4)
             self.metric = grown(self.metric, capacity, 0)
             self.newest_at = grown(self.newest_at, capacity, NEVER)
             self.newest_value = grown(self.newest_value, capacity, np.nan)
             self.newest_views = grown(self.newest_views, capacity, 0)
-            self.stamp = grown(self.stamp, capacity, 0)
         self._names.append(canonical)
         self.metric[row] = metric
         return row
@@ -208,6 +207,19 @@ class SeriesTable:
                     values.setdefault(name, set()).add(value)
             self._widest[metric] = max(values, key=lambda name: len(values[name]), default="")
         return self._widest[metric]
+
+
+_NUMBERS: Final[list[int]] = []
+
+
+def row_number(row: int) -> int:
+    """Return a row as the one number that all tables share.
+
+    A number of its own for each entry of each table would be 32 bytes.
+    """
+    while row >= len(_NUMBERS):
+        _NUMBERS.append(len(_NUMBERS))
+    return _NUMBERS[row]
 
 
 def grown(column: NDArray[_Scalar], capacity: int, fill: float) -> NDArray[_Scalar]:
