@@ -62,7 +62,13 @@ async def main() -> None:
             rows.append(summary(encoding[0], runs, with_model=model))
     show(rows)
     if not asked.no_keep:
-        result = {"machine": machine, "series": SERIES, "repeat": asked.repeat, "rows": rows}
+        result = {
+            "machine": machine,
+            "series": SERIES,
+            "repeat": asked.repeat,
+            "scale": asked.scale,
+            "rows": rows,
+        }
         print(f"kept in {keep('throughput', result).name}")
 
 
@@ -106,6 +112,7 @@ async def measure(
             memory = running.memory_bytes()
     sent = samples * messages
     return {
+        "cpu_s": cpu,
         "cpu_us_a_message": cpu / messages * 1e6,
         "cpu_us_a_sample": cpu / sent * 1e6,
         "samples_a_second": (counted - warm) / took_s,
@@ -159,11 +166,13 @@ def _keys(count: int) -> list[tuple[str, dict[str, str]]]:
 
 
 def summary(name: str, runs: list[dict[str, float]], *, with_model: bool) -> dict[str, Any]:
-    """Return the medians of some runs, and the worst loss."""
-    row: dict[str, Any] = {"encoding": name, "with_model": with_model}
+    """Return the medians of some runs with their quartiles, and the worst loss."""
+    row: dict[str, Any] = {"encoding": name, "with_model": with_model, "quartiles": {}}
     for figure in runs[0]:
         values = [run[figure] for run in runs]
         row[figure] = round(max(values) if figure == "lost" else statistics.median(values), 3)
+        quartiles = np.percentile(values, [25, 75]).tolist()
+        row["quartiles"][figure] = [round(one, 3) for one in quartiles]
     return row
 
 
