@@ -48,10 +48,16 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of messages")
+    parser.add_argument("--only", default="", help="encodings with these words; only prints")
+    parser.add_argument("--rules-only", action="store_true", help="no model; only prints")
     parser.add_argument("--no-keep", action="store_true", help="only print")
     asked = parser.parse_args()
     machine, rows = described(), []
-    setups = [(encoding, model) for model in (False, True) for encoding in ENCODINGS]
+    models = (False,) if asked.rules_only else (False, True)
+    some = [encoding for encoding in ENCODINGS if asked.only in encoding[0]]
+    if not some:
+        parser.error(f"no encoding has {asked.only!r} in its name")
+    setups = [(encoding, model) for model in models for encoding in some]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("encodings", total=len(setups) * asked.repeat)
         for encoding, model in setups:
@@ -61,7 +67,7 @@ async def main() -> None:
                 progress.advance(task)
             rows.append(summary(encoding[0], runs, with_model=model))
     show(rows)
-    if not asked.no_keep:
+    if len(setups) == 2 * len(ENCODINGS) and not asked.no_keep:
         result = {
             "machine": machine,
             "series": SERIES,
