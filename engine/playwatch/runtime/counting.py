@@ -38,4 +38,8 @@ class ReadCounter:
             newest_at = int(intaken.batch.at.max())
             telemetry.newest_at.set(newest_at / 1000)
             telemetry.ingest_lag.set((now.at - newest_at) / 1000)
-            self._lateness.note(newest_at, len(intaken.batch), now)
+            self._lateness.note(intaken.batch.at, now)
+
+    def look(self, now: Instant) -> None:
+        """Say when samples come ever later; to be called once a second."""
+        self._lateness.look(now)

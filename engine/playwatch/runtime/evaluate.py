@@ -229,6 +229,7 @@ class Evaluator:
                     self._recorder.tick(now)
                 self._commits.put(self._pipeline.tick(now))
                 self.departing.look(self._pipeline, self._intake, now)
+                self._counter.look(now)
 
     async def keep_snapshots(self) -> None:
         """Save the state of the pipeline each half minute, until cancelled."""
@@ -310,11 +311,9 @@ class Evaluator:
         self._tell_open()
 
     def _tell_open(self) -> None:
-        counts = {"threshold": 0, "anomaly": 0}
-        for incident in self._pipeline.open_incidents:
-            counts[incident.alert_type.value] += 1
-        for alert_type, count in counts.items():
-            self._telemetry.incidents_open.labels(alert_type).set(count)
+        counts = Counter(one.alert_type.value for one in self._pipeline.open_incidents)
+        for alert_type in ("threshold", "anomaly"):
+            self._telemetry.incidents_open.labels(alert_type).set(counts[alert_type])
 
     def _now(self) -> Instant:
         return Instant(self._clock.wall_ms(), self._clock.monotonic_ms())
