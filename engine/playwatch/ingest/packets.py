@@ -13,7 +13,7 @@ ACKNOWLEDGEMENT: Final = b"\x40\x02"
 READ_BYTES: Final = 256 * 1024
 """How much one read of the socket may bring."""
 
-_LARGE_BYTES: Final = 64 * 1024
+_LARGE_BYTES: Final = READ_BYTES
 _MOST_KEPT_BYTES: Final = 4 * 1024 * 1024
 _KIND: Final = 0xF0
 _QOS: Final = 0x06

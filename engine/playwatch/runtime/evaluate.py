@@ -58,7 +58,7 @@ TICK_S: Final = 1.0
 SNAPSHOT_S: Final = 30.0
 PORTION_BYTES: Final = 1024 * 1024
 """After so many, others have their turn: a backlog of packed samples is millions of them."""
-LARGE_BYTES: Final = 64 * 1024
+LARGE_BYTES: Final = 128 * 1024
 """A message of so many is a batch by itself: with the next one of its source each series
 would stand in it twice, which costs more than a batch."""
 
