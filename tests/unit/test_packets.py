@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from playwatch.bench.wire import remaining_length
 from playwatch.errors import BrokerError
-from playwatch.ingest.packets import Packet, Packets, Published
+from playwatch.ingest.packets import READ_BYTES, Packet, Packets, Published
 
 PINGRESP = b"\xd0\x00"
 
@@ -60,6 +60,23 @@ def test_messages_are_the_same_whatever_the_pieces_they_come_in(
     ]
 
     assert found == [each for one in messages for each in (one, Packet(0xD0, b""))]
+
+
+@pytest.mark.parametrize("size", [70_000, READ_BYTES - 20, READ_BYTES + 1, 3 * READ_BYTES])
+@pytest.mark.parametrize("piece", [60_000, READ_BYTES])
+def test_messages_larger_than_a_read_stand_between_small_ones(size: int, piece: int) -> None:
+    small = Published(b"s", b"1", b"\x00\x01", is_retained=False)
+    large = Published(b"l", bytes(range(250)) * (size // 250), b"\x00\x02", is_retained=False)
+    packets = Packets(has_properties=False)
+    stream = b"".join(published(one, properties=None) for one in [small, large] * 3)
+
+    found = [
+        packet
+        for start in range(0, len(stream), piece)
+        for packet in fed_to(packets, stream[start : start + piece])
+    ]
+
+    assert found == [small, large] * 3
 
 
 def test_a_large_message_is_put_together_from_single_bytes() -> None:
