@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ LIBRARIES = ("playwatch", "numpy", "gmqtt", "msgspec", "aiohttp", "aiosqlite")
 
 
 def described() -> dict[str, Any]:
-    """Return the machine, the versions and the commit of a run."""
+    """Return the machine, the versions, the commit and the command of a run."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         capture_output=True,
@@ -31,6 +32,7 @@ def described() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "processor": platform.machine(),
         "python": platform.python_version(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "versions": {name: version(name) for name in LIBRARIES},
     }
