@@ -100,3 +100,10 @@ def test_a_line_that_is_no_samples_is_named(wrong: bytes, words: str) -> None:
 def test_a_file_without_samples_is_said_to_have_none() -> None:
     with pytest.raises(PackingError, match="no samples"):
         packed([])
+
+
+def test_names_that_no_engine_would_read_are_refused_before_they_are_sent() -> None:
+    lines = [line(dimensions={"video_title": f"{n:0250}"}) for n in range(16_000)]
+
+    with pytest.raises(PackingError, match="publish the file in parts"):
+        packed(lines)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 10_000
 """Samples in a message."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of a message that an engine reads, unless its limits say more."""
 
 _T = TypeVar("_T")
 _Dimensions = dict[str, str | int | float | bool | None]
@@ -86,8 +88,21 @@ class Packing:
 
     @property
     def announcement(self) -> bytes:
-        """The message that names the series; to be retained."""
-        return encode(self._keys, source=self.source, table=name_of(self._keys))
+        """The message that names the series; to be retained.
+
+        Raises
+        ------
+        PackingError
+            If it is larger than what engines read.
+        """
+        announced = encode(self._keys, source=self.source, table=name_of(self._keys))
+        if len(announced) > MOST_BYTES:
+            message = (
+                f"the names of {len(self._numbers):,} series are {len(announced):,} bytes, and"
+                f" engines read {MOST_BYTES:,}: publish the file in parts, each with its --source"
+            )
+            raise PackingError(message)
+        return announced
 
     def messages(self) -> Iterator[bytes]:
         """Iterate over messages that speak of the series by number."""
