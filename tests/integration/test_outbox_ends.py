@@ -168,16 +168,15 @@ async def test_a_wall_clock_that_steps_neither_delays_nor_hastens(
             await asleep(clock)
             clock.step_wall(step_s)
             await put(store, outbox, replace(two, created_at=clock.wall_ms()))
-            await server.wait_for_events(2)
             await asleep(clock)
             await clock.advance(19.9)
             await asleep(clock)
-            assert server.requests == 2
+            assert server.requests == 1
             await clock.advance(0.1)
             await server.wait_for_events(3)
 
         assert len(server.pages) == 2
-        assert gaps_s(server) == [0, 20]
+        assert gaps_s(server) == [20, 0]
 
 
 async def test_what_the_last_process_put_off_to_a_wrong_time_is_sent_at_the_start(
