@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -38,12 +38,19 @@ class Clerk:
     ----------
     installation
         Goes into the identity of every incident.
+    scope
+        The rule's, which takes longer to work out than to write down.
     """
 
     rule: Rule
     condition: Threshold
     metric: Metric
     installation: str
+    scope: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every incident says of its rule."""
+        object.__setattr__(self, "scope", self.rule.scope)
 
     def opened(
         self, transition: Transition, breakdowns: tuple[tuple[str, str], ...], opened_at: int
@@ -56,7 +63,7 @@ class Clerk:
             id=incident_id(self.installation, key, opened_at),
             incident_key=key,
             rule=self.rule.name,
-            scope=self.rule.scope,
+            scope=self.scope,
             alert_type=self.rule.alert_type,
             status=Status.OPEN,
             severity=tier.severity,

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 FLIPS_LIMIT: Final = 100
 """How often late data may change their mind about one moment."""
+_OF_VALUES: Final = frozenset({Change.OPENED, Change.ROSE, Change.RESOLVED})
+"""What was decided on a value, and not on silence or time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -132,8 +134,7 @@ class Hindsight:
         for one in kept:
             if one.incident.id == incident.id:
                 one.incident = incident
-        is_of_values = change in {Change.OPENED, Change.ROSE, Change.RESOLVED}
-        if not is_of_values or transition.is_silence:
+        if change not in _OF_VALUES or transition.is_silence:
             return
         i = transition.row
         moment = Moment(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwatch.core.verdicts import VerdictBatch
 
 _NOTHING: Final = Stepped([], [])
+_BEGINNINGS: Final = frozenset({Change.OPENED, Change.FLAPPED})
 
 
 class LifecycleState(PhaseColumns):
@@ -201,7 +202,7 @@ class LifecycleState(PhaseColumns):
         silence_ms: NDArray[np.int64] | None,
     ) -> Transition:
         group, at = int(verdicts.group[i]), int(verdicts.at[i])
-        begins = change in {Change.OPENED, Change.FLAPPED}
+        begins = change in _BEGINNINGS
         is_silence = bool(read.is_gone[i]) and (begins or read.symbol[i] == GONE_RESOLVES)
         if is_silence and begins and silence_ms is not None:
             since_at = at - int(silence_ms[i])

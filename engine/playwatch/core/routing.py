@@ -57,14 +57,15 @@ class Route:
 
     def takes(self, incident: Incident) -> bool:
         """Return whether the channel wants to hear of an incident."""
-        group = {name: value for name, value in incident.breakdowns if value}
-        return (
-            incident.alert_type in self.alert_types
-            and incident.severity >= self.min_severity
-            and self.rules.matches({"rule": incident.rule})
-            and self.metrics.matches({"metric": incident.measurement})
-            and all(matcher.matches(group) for matcher in self.where)
-        )
+        if (
+            incident.alert_type not in self.alert_types
+            or incident.severity < self.min_severity
+            or not self.rules.matches({"rule": incident.rule})
+            or not self.metrics.matches({"metric": incident.measurement})
+        ):
+            return False
+        group = {name: value for name, value in incident.breakdowns if value} if self.where else {}
+        return all(matcher.matches(group) for matcher in self.where)
 
 
 def unwanted_ends(routes: Iterable[Route]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -75,7 +76,7 @@ class Watch:
         self._began_ms: int | None = None
         self._silent_at_ms = NEVER
         self._emptied_at: dict[int, int] = {}
-        self._installation = installation
+        self._clerk = Clerk(rule, rule.condition, self.metric, installation)
         self._room = 0
         self._singles: Singles | None = None
         self._is_simple = Singles.fit(rule, self.windows)
@@ -202,6 +203,7 @@ class Watch:
         sources = [before.index(one.severity) if one.severity in before else -1 for one in tiers]
         phases.carry(self.phases, [0, *sources[1:]])
         self.rule, self.condition, self.phases = rule, rule.condition, phases
+        self._clerk = replace(self._clerk, rule=rule, condition=rule.condition)
         self._room, self._is_simple = 0, Singles.fit(rule, self.windows)
         self._silent_at_ms = NEVER
         self._hindsight = Hindsight(self.windows)
@@ -314,7 +316,3 @@ class Watch:
             self.windows.withdraw(group, batch)
             if self._hindsight:
                 self._hindsight.revise(group, batch, -1)
-
-    @property
-    def _clerk(self) -> Clerk:
-        return Clerk(self.rule, self.condition, self.metric, self._installation)

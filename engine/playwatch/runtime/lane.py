@@ -231,6 +231,8 @@ class Lane:
             now_ms = self._clock.monotonic_ms()
             # Something else may be due before that.
             return max(0, min([*known, now_ms + _SOON_MS]) - now_ms) / 1000
+        if self._busy and self._log.queued <= self._busy.on_their_way:
+            return None  # nothing waits beside what is on its way, whose end wakes the lane
         announced, busy = self._log.announced, self._busy.ids
         next_at = await self._store.next_due_at(self._channel.name, busy)
         if next_at is None:
