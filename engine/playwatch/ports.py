@@ -213,8 +213,8 @@ class Store(Protocol):
     async def turn(self) -> None:
         """Wait until a commit could begin at once: what else is decided by then goes with it."""
 
-    async def commit(self, changes: Changes) -> None:
-        """Store incidents, deliveries, decisions and audit in one durable transaction."""
+    async def commit(self, changes: Changes) -> bool:
+        """Store all of it in one durable transaction; return whether every delivery was new."""
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Store ended attempts and the new state of their deliveries, in one transaction."""

@@ -24,6 +24,7 @@ from tests.delivering import (
     turn,
     until_ended,
 )
+from tests.fakes import settle
 from tests.faults.truth import accepted, assert_true, busiest_minute, incidents
 from tests.kit.channels import KEY
 from tests.waiting import soon
@@ -123,6 +124,8 @@ async def test_what_every_event_would_meet_holds_the_queue_until_it_is_gone(
             await put(store, outbox, message(first, Action.RESOLVE), message(second))
             await put(store, outbox, message(first, Action.RESOLVE, "other"))
             await server.wait_for(lambda it: it.resolves == 1)
+            await settle()  # the lane that waits has heard of what came since
+            await asleep(clock)
             await clock.advance(59)
             await asleep(clock)
             assert server.requests == 3

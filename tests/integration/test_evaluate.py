@@ -105,7 +105,7 @@ class Setting:
             clock,
             self.telemetry,
             RefusalLog(),
-            self.woken.extend,
+            lambda deliveries, _: self.woken.extend(deliveries),
         )
         outbox = Outbox([], store, clock, self.telemetry, random.Random(1))  # noqa: S311 - jitter
         self.health = EngineHealth([self.feed], self.evaluator, outbox)
@@ -168,10 +168,10 @@ class Gate(MemoryStore):
         self.open = asyncio.Event()
         self.asked: list[Changes] = []
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> bool:
         self.asked.append(changes)
         await self.open.wait()
-        await super().commit(changes)
+        return await super().commit(changes)
 
 
 class Sick(MemoryStore):
@@ -182,12 +182,12 @@ class Sick(MemoryStore):
         self.commits = commits
         self.snapshots = snapshots
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> bool:
         if self.commits > 0:
             self.commits -= 1
             reason = "the disk is full"
             raise StoreError(reason)
-        await super().commit(changes)
+        return await super().commit(changes)
 
     async def save_snapshot(self, parts: dict[str, bytes], taken_at: int) -> None:
         if self.snapshots > 0:

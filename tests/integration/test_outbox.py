@@ -231,6 +231,8 @@ async def test_a_wrong_key_holds_the_channel_until_the_operator_has_acted(
             await soon(outbox.complaints)
             await put(store, outbox, *messages[1:], message(incidents[1], channel="other"))
             await server.wait_for(lambda it: bool(it.open_keys))
+            await settle()  # the lane that waits has heard of what came since
+            await asleep(clock)
             await clock.advance(59.9)
             await asleep(clock)
 

@@ -92,7 +92,7 @@ def evaluator(
         clock,
         Telemetry(),
         RefusalLog(),
-        lambda _: None,
+        lambda *_: None,
         recorder=writer,
     )
 

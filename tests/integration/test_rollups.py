@@ -143,12 +143,13 @@ class Unsure(MemoryStore):
 
     is_sure = False
 
-    async def commit(self, changes: Changes) -> None:
-        await super().commit(changes)
+    async def commit(self, changes: Changes) -> bool:
+        are_new = await super().commit(changes)
         if not self.is_sure and any(one.id.startswith("rollup-") for one in changes.incidents):
             self.is_sure = True
             message = "disk I/O error"
             raise StoreError(message)
+        return are_new
 
 
 async def test_a_rollup_that_was_kept_in_spite_of_an_error_holds_nothing_up(

@@ -36,11 +36,11 @@ class SickStore(MemoryStore):
 
     is_sick = False
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> bool:
         if self.is_sick:
             message = "the disk is full"
             raise StoreError(message)
-        await super().commit(changes)
+        return await super().commit(changes)
 
 
 class Watch:

@@ -45,11 +45,11 @@ class SlowDisk(MemoryStore):
         self._disk = asyncio.Lock()
         self.commits = 0
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> bool:
         async with self._disk:
             await self._clock.sleep(COMMIT_S)
             self.commits += 1
-            await super().commit(changes)
+            return await super().commit(changes)
 
 
 def received(setting: Setting, count: int) -> bool:
@@ -265,7 +265,7 @@ async def test_a_write_that_fails_takes_none_along_that_would_have_shared_its_co
         await first
         outcomes = await sharing
 
-        assert [type(one) for one in outcomes] == [type(None), StoreError, type(None)]
+        assert [type(one) for one in outcomes] == [bool, StoreError, bool]
         assert {one.id for one in await store.open_incidents()} == {good.id, bad.id}
 
 

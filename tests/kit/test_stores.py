@@ -71,10 +71,14 @@ async def test_open_incidents_come_oldest_first(store: Store) -> None:
 async def test_a_delivery_decided_again_is_not_stored_again(store: Store) -> None:
     incident = an_incident()
     delivery = a_delivery(incident)
-    await store.commit(Changes([incident], [delivery]))
+    assert await store.commit(Changes([incident], [delivery])) is True
     await store.record([sent(delivery)])
 
-    await store.commit(Changes([incident], [replace(delivery, key_fingerprint="other")]))
+    again = replace(delivery, key_fingerprint="other")
+    resolve = a_delivery(incident, Action.RESOLVE)
+    assert await store.commit(Changes([incident], [again])) is False
+    assert await store.commit(Changes([incident], [again, resolve])) is False
+    await store.record([sent(resolve)])
 
     assert await due_ids(store) == []
     (kept,) = await store.routed([incident.id])

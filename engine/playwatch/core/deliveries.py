@@ -79,6 +79,15 @@ class Delivery:
         return self.incident.id
 
 
+def urgency(delivery: Delivery) -> int:
+    """Return where a delivery stands in line: the smaller, the sooner.
+
+    Triggers before resolves; of each, the most severe first.
+    """
+    trails = 0 if delivery.action is Action.TRIGGER else 100
+    return trails - delivery.incident.severity
+
+
 WITHDRAWN: Final = "/withdrawn-"
 """Stands in the id of a resolve that ends an incident for one channel only."""
 

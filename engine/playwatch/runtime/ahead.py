@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+
+from playwatch.core.deliveries import urgency
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +18,7 @@ _FRESH_MS: Final = 1_000
 
 
 class Ahead:
-    """Keeps what the store found due and the lane could not begin at once.
+    """Keeps what the store found due, or was just given, and the lane could not begin at once.
 
     The store offers one delivery of an incident and none of an incident that is
     busy, so what is kept cannot overtake anything. It is forgotten when
@@ -30,6 +33,7 @@ class Ahead:
         self._read_ms = 0
         self._forgotten = 0
         self._asked = 0
+        self._is_asking = False
 
     def __len__(self) -> int:
         """Return how many are kept."""
@@ -48,7 +52,22 @@ class Ahead:
         if kept and now_ms - self._read_ms <= _FRESH_MS:
             return kept
         self._read_ms = now_ms
-        return await self._store.due(self._channel, until, limit, busy)
+        self._is_asking = True
+        try:
+            return await self._store.due(self._channel, until, limit, busy)
+        finally:
+            self._is_asking = False
+
+    def offer(self, stored: Sequence[Delivery]) -> None:
+        """Keep what was just stored for the first time, and is all that waits.
+
+        It is sent without being read back, unless the order among it or the
+        answer to a question under way tells more.
+        """
+        has_queues = len({each.incident_id for each in stored}) < len(stored)
+        if not (self._is_asking or has_queues or any(each.not_before_at for each in stored)):
+            self._kept = sorted(sorted(stored, key=attrgetter("created_at")), key=urgency)
+            self._read_ms = self._clock.monotonic_ms()
 
     def keep(self, rest: Sequence[Delivery]) -> None:
         """Keep the end of what `due` returned, unless it was to be forgotten since."""

@@ -41,10 +41,11 @@ class Commits:
     Parameters
     ----------
     conclude
-        Called with each step that changed something, once it is stored.
+        Called with each step that changed something, once it is stored, and
+        whether all that is to be delivered was new to the store.
     """
 
-    def __init__(self, store: Store, clock: Clock, conclude: Callable[[Step], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, conclude: Callable[[Step, bool], None]) -> None:
         self._store = store
         self._clock = clock
         self._conclude = conclude
@@ -129,23 +130,23 @@ class Commits:
                 self._began_ms = self._clock.monotonic_ms()
                 await self._store.turn()
                 steps = [step for step, _ in self._queue]
-                await self._commit(_together([step.changes for step in steps]))
+                are_new = await self._commit(_together([step.changes for step in steps]))
                 for step in steps:
                     _, stored = self._queue.popleft()
                     self._changed -= len(step.changes.incidents)
                     self._stored += 1
                     if step.changes:
-                        self._conclude(step)
+                        self._conclude(step, are_new)
                     stored()
                 self._moved.set()
         finally:
             self._moved.set()
 
-    async def _commit(self, changes: Changes) -> None:
+    async def _commit(self, changes: Changes) -> bool:
         """Commit, trying again for as long as the store refuses."""
         while True:
             try:
-                await self._store.commit(changes)
+                are_new = await self._store.commit(changes)
             except StoreError as error:
                 if not self._is_refused:
                     log.error("cannot commit, evaluation waits: %s", error)  # noqa: TRY400 - a sentence
@@ -155,7 +156,7 @@ class Commits:
                 if self._is_refused:
                     log.info("the store takes commits again")
                 self._is_refused = False
-                return
+                return are_new
 
 
 def _together(many: Collection[Changes]) -> Changes:

@@ -37,7 +37,7 @@ from playwatch.runtime.counting import ReadCounter
 from playwatch.runtime.departing import Departing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from playwatch.core.deliveries import Delivery
     from playwatch.core.edits import RuleEdit
@@ -73,7 +73,7 @@ class Evaluator:
     pipeline, intake, sequences, catalogue
         The core; nobody else may touch them while the evaluator runs.
     wake_outbox
-        Called with deliveries that were just committed.
+        Called with what was just committed to be delivered, and whether all of it was new.
     mute
         Windows in which nobody is told, beside the silences of the store.
     recorder
@@ -94,7 +94,7 @@ class Evaluator:
         clock: Clock,
         telemetry: Telemetry,
         refusals: RefusalLog,
-        wake_outbox: Callable[[Iterable[Delivery]], None],
+        wake_outbox: Callable[[Sequence[Delivery], bool], None],
         *,
         mute: Sequence[MuteWindow] = (),
         recorder: Recorder | None = None,
@@ -292,9 +292,9 @@ class Evaluator:
             detail = f"internal error: {type(error).__name__}"
             self._intake.refuse(Refused(Reason.MALFORMED, detail))
 
-    def _conclude(self, step: Step) -> None:
+    def _conclude(self, step: Step, are_new: bool) -> None:  # noqa: FBT001 - a callback
         """Tell the outbox what is stored now, and say what happened."""
-        self._wake_outbox(step.changes.deliveries)
+        self._wake_outbox(step.changes.deliveries, are_new)
         for change, incident in step.turns if log.isEnabledFor(logging.INFO) else ():
             log.info(
                 "%s %s %s incident %s: %s",

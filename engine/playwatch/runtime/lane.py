@@ -49,7 +49,7 @@ from playwatch.runtime.senders import Senders
 if TYPE_CHECKING:
     import asyncio
     import random
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from playwatch.core.deliveries import Attempt, Delivery
     from playwatch.ports import AttemptRecord, Channel, Clock, Store
@@ -95,6 +95,7 @@ class Lane:
         self._left: set[str] = set()
         self._steady_offset_ms = clock.wall_ms() - clock.monotonic_ms()
         self._horizon = _END_OF_TIME
+        self._is_started = False
         self.is_retired = False
 
     @property
@@ -143,23 +144,24 @@ class Lane:
         self._ahead.forget()
         self._alarm.ring()
 
-    def expect(self, deliveries: Iterable[Delivery]) -> None:
-        """Send what was just committed; a receiver that is away is asked for it."""
-        announced = list(deliveries)
-        self._log.expect(announced)
-        self._rollups.expect(announced)
+    def expect(self, deliveries: Sequence[Delivery], *, are_new: bool = False) -> None:
+        """Send what was just committed, unread if all is new; one that is away is asked for it."""
+        is_all = are_new and self._is_started and not (self._busy or self._log.queued)
+        self._log.expect(deliveries)
+        self._rollups.expect(deliveries)
         self._admission.endpoint.breaker.hurry()
         self.wake()
+        if is_all and self._admission.is_unlimited:
+            self._ahead.offer(deliveries)
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Send until cancelled; each delivery in flight is a task of the group."""
         told = ""
-        is_started = False
         while True:
             try:
-                if not is_started:
+                if not self._is_started:
                     await self._take_over()
-                    is_started = True
+                    self._is_started = True
                 await self._rollups.step(self._busy.ids, self._left)
                 wait_s = self._rollups.wait_s(await self._dispatch(tasks))
                 told = ""
@@ -310,10 +312,8 @@ class Lane:
 
     def _is_to_be_repeated(self, delivery: Delivery) -> bool:
         """Return whether it is a resolve for a receiver that would drop a needless one."""
-        if delivery.action is not Action.RESOLVE:
-            return False
         is_wanted: bool = getattr(self.senders.of(delivery), "confirms_resolves", False)
-        return is_wanted
+        return is_wanted and delivery.action is Action.RESOLVE
 
     def _steady_at(self) -> int:
         return self._clock.monotonic_ms() + self._steady_offset_ms

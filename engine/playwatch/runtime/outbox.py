@@ -96,14 +96,14 @@ class Outbox:
         """Expect nothing new for a channel; what is routed to it still goes out."""
         self._lanes[name].is_retired = True
 
-    def wake(self, deliveries: Iterable[Delivery]) -> None:
-        """Look at once for what was just committed."""
+    def wake(self, deliveries: Iterable[Delivery], are_new: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback
+        """Send what was just committed, without reading it back where all of it was new."""
         by_channel: dict[str, list[Delivery]] = {}
         for delivery in deliveries:
             by_channel.setdefault(delivery.channel, []).append(delivery)
         for name, mine in by_channel.items():
             if name in self._lanes:
-                self._lanes[name].expect(mine)
+                self._lanes[name].expect(mine, are_new=are_new)
 
     def look(self) -> None:
         """Look at once in every queue: something was put there by other hands."""

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from playwatch.core.decisions import TOLD, WITHHELD
-from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal
+from playwatch.core.deliveries import Action, DeliveryStatus, is_withdrawal, urgency
 from playwatch.errors import StoreError
 from playwatch.ports import AttemptRecord, IncidentStory
 from playwatch.store.finding import MemoryFinding
 from playwatch.store.ledger import MemoryLedger
 from playwatch.store.letters import MemoryLetters
-from playwatch.store.rows import after_attempt, urgency
+from playwatch.store.rows import after_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,8 +62,13 @@ class MemoryStore(MemoryLetters, MemoryFinding, MemoryLedger):
     async def turn(self) -> None:
         """Return at once: nothing here takes long."""
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> bool:
         """Keep incidents, deliveries and decisions: all of them, or none.
+
+        Returns
+        -------
+        bool
+            True when every delivery was new.
 
         Raises
         ------
@@ -86,12 +91,14 @@ class MemoryStore(MemoryLetters, MemoryFinding, MemoryLedger):
             if decision.incident_id not in known:
                 message = f"a decision is about incident {decision.incident_id}, not stored"
                 raise StoreError(message)
+        before = len(self._deliveries)
         self._incidents.update((incident.id, incident) for incident in changes.incidents)
         for delivery in changes.deliveries:
             self._deliveries.setdefault(delivery.id, delivery)
         for one in changes.decisions:
             self._decisions.setdefault((one.incident_id, one.at, one.what), one)
         self._audit += changes.audit
+        return len(self._deliveries) - before == len(changes.deliveries)
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Keep ended attempts and the new state of their deliveries.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from playwatch.core.decisions import Decision, Remark, RemarkKind
-from playwatch.core.deliveries import Action, Delivery, DeliveryStatus
+from playwatch.core.deliveries import Action, Delivery, DeliveryStatus, urgency
 from playwatch.core.incidents import Incident
 from playwatch.core.listings import search_text
 from playwatch.core.rules import Matcher
@@ -107,15 +107,6 @@ def text_row(incident: Incident) -> Row:
 
 def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def urgency(delivery: Delivery) -> int:
-    """Return where a delivery stands in line: the smaller, the sooner.
-
-    Triggers before resolves; of each, the most severe first.
-    """
-    trails = 0 if delivery.action is Action.TRIGGER else 100
-    return trails - delivery.incident.severity
 
 
 def delivery_row(delivery: Delivery, body: str = "") -> Row:

@@ -152,8 +152,13 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
         """Wait for the commit under way; what is written then is in the next one."""
         await self._commits.turn()
 
-    async def commit(self, changes: Changes) -> None:
+    async def commit(self, changes: Changes) -> bool:
         """Store incidents, deliveries, decisions and audit in one durable transaction.
+
+        Returns
+        -------
+        bool
+            True when every delivery was new.
 
         Raises
         ------
@@ -161,8 +166,7 @@ class SqliteStore(SqliteLetters, SqliteFinding, SqliteLedger):
             If the file cannot be written, an incident has the id of another,
             or the rest is about an incident that is not stored.
         """
-        if changes:
-            await self._write(transactions.commit, changes)
+        return not changes or await self._write(transactions.commit, changes)
 
     async def record(self, records: Iterable[AttemptRecord]) -> None:
         """Store ended attempts and the new state of their deliveries, together.

@@ -32,8 +32,8 @@ def installation(database: sqlite3.Connection) -> str:
     return name
 
 
-def commit(database: sqlite3.Connection, changes: Changes) -> None:
-    """Store incidents, deliveries, decisions and audit.
+def commit(database: sqlite3.Connection, changes: Changes) -> bool:
+    """Store incidents, deliveries, decisions and audit; return whether every delivery was new.
 
     Raises
     ------
@@ -53,9 +53,10 @@ def commit(database: sqlite3.Connection, changes: Changes) -> None:
     messages = [
         rows.delivery_row(each, bodies.get(id(each.incident), "")) for each in changes.deliveries
     ]
-    _many(database, "add_delivery", messages)
+    are_new = _many(database, "add_delivery", messages) == len(messages)
     _many(database, "add_decision", [rows.decision_row(each) for each in changes.decisions])
     write_audit(database, changes.audit)
+    return are_new
 
 
 def record(database: sqlite3.Connection, records: Iterable[AttemptRecord]) -> None:
