@@ -274,11 +274,13 @@ def _learn_drift(memory: Memory, found: Residuals, pace: Pace, weight: Floats) -
     memory.drift += np.where(settled, pace.level, _F(0.3)) * np.clip(drifted, -reach, reach)
     limit = np.where(old, 4 * scale, _F(np.inf))
     memory.drift_noise += weight * (np.minimum(np.abs(drifted), limit) - memory.drift_noise)
+    memory.steadiest *= pace.remembers
     height = np.abs(found.steady)
     out = height > _CALM
-    memory.steadiest *= pace.remembers
-    np.maximum(memory.steadiest, np.where(out, 0, memory.steady_peak), out=memory.steadiest)
-    memory.steady_peak[:] = np.where(out, np.maximum(memory.steady_peak, height), 0)
+    if out.any() or memory.steady_peak.any():
+        ended = np.where(out, _F(0), memory.steady_peak)
+        np.maximum(memory.steadiest, ended, out=memory.steadiest)
+        memory.steady_peak[:] = np.where(out, np.maximum(memory.steady_peak, height), 0)
 
 
 def _learn_size(

@@ -252,9 +252,12 @@ class SeasonalDetector:
             table = tabulate(memory, found, rarities, context, odd, is_log=self._is_log)
             score[odd] = self._jury.rarity(table, chunk.rows[odd])
             score[odd] += record(np.abs(found.agreed[odd]), memory.highest[odd])
-        beyond = record(np.abs(found.steady), memory.steadiest)
-        new = np.flatnonzero((beyond > 0) & (memory.seen > self._pace.days))
-        score[new] = np.maximum(score[new], _UNHEARD_OF + _F(1.5) * beyond[new])
+        new = np.flatnonzero(np.abs(found.steady) > memory.steadiest + 1)
+        new = new[memory.seen[new] > self._pace.days]
+        if len(new):
+            beyond = record(np.abs(found.steady[new]), memory.steadiest[new])
+            unheard = np.where(beyond > 0, _UNHEARD_OF + _F(1.5) * beyond, 0)
+            score[new] = np.maximum(score[new], unheard)
         return score
 
     def _tell(
